@@ -1,0 +1,1 @@
+"""Billing: who pays how much, to the cent; pure but for the payment gateway."""

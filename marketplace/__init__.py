@@ -1,0 +1,1 @@
+"""Condiviso: the application around the matching and the billing engines."""

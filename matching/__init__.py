@@ -1,0 +1,1 @@
+"""Matching: an instance in, a plan out; pure, deterministic, and knows nothing of the application."""

@@ -1,0 +1,1 @@
+"""Tests mirror the rooms; journeys/ drive a real browser."""
