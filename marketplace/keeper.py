@@ -1,0 +1,200 @@
+"""Runs one PostgreSQL server for as long as somebody uses it: it stops with its last user, and dies with its keeper.
+
+A program of its own, started by `marketplace.postgres`, with the standard library alone. Every user of the server holds
+a shared lock on `users.lock`; the keeper waits for the exclusive one, which the kernel grants when the last user has
+left, in whatever way. The keeper and the server hold `keeper.lock` (inherited, already locked) for life, so that a
+folder never has two. It says `ready`, or in one line why not, on its standard output.
+"""
+
+import ctypes
+import fcntl
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+START_SECONDS = 60
+STOP_SECONDS = 20
+PR_SET_PDEATHSIG = 1
+INITDB = (
+    *("--username=owner", "--auth=trust", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+    *("--locale=C.UTF-8", "--no-instructions"),
+)
+OPTIONS = (
+    *("listen_addresses=", "unix_socket_permissions=0700", "log_checkpoints=off"),
+    *("max_parallel_workers_per_gather=0", "max_parallel_maintenance_workers=0"),  # /dev/shm may be tiny
+)
+FIRST_STATEMENTS = "create role app login nosuperuser nobypassrls\ncreate database condiviso\n"
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+
+
+class Failed(Exception):
+    """The server cannot be made or started; the message says why, in PostgreSQL's words."""
+
+
+class Over(Exception):
+    """Nothing is left to wait for."""
+
+
+def _unprivileged() -> list[str]:
+    """A prefix that gives PostgreSQL a user of its own name, which it refuses to run without, and not root."""
+    try:
+        pwd.getpwuid(os.geteuid())
+        known = True
+    except KeyError:
+        known = False
+    if known and os.geteuid() != 0:
+        return []
+    return ["unshare", "--user", "--map-user=65534", "--map-group=65534"]
+
+
+def _be_nobodys_child() -> None:
+    """Leave the command that started us: its end, its signals and its terminal are not ours."""
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+
+
+def _run(command: Sequence[str | Path], words: str = "") -> None:
+    done = subprocess.run(
+        [*_unprivileged(), *map(str, command)],
+        input=words,
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        timeout=START_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        raise Failed(_essence(done.stderr))
+
+
+def _essence(log: str) -> str:
+    """The line of a log that says what went wrong."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    telling = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "error:", "failed:"))]
+    return (telling or lines or ["no reason given"])[-1]
+
+
+def create_cluster(programs: Path, home: Path) -> None:
+    """Make `home/data` whole or not at all: with the role `app` and the database `condiviso`."""
+    data = home / "data"
+    if data.exists():
+        return
+    partial = home / "data.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        _run([programs / "initdb", *INITDB, "-D", partial])
+        _run([programs / "postgres", "--single", "-D", partial, "postgres"], FIRST_STATEMENTS)
+        partial.rename(data)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def forget_recycled_pid(data: Path) -> None:
+    """After a crash of the machine, `postmaster.pid` may name a process that is no PostgreSQL, and block it for ever.
+
+    Safe because we hold `keeper.lock`, which a server that still ran would hold too.
+    """
+    note = data / "postmaster.pid"
+    try:
+        program = Path(f"/proc/{int(note.read_text().splitlines()[0])}/exe").readlink()
+    except (OSError, ValueError, IndexError):
+        return
+    if program.name.split()[0] != "postgres":
+        note.unlink()
+
+
+def _die_with_the_keeper() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
+
+
+def start_server(
+    programs: Path, home: Path, sockets: Path, lock: int, settings: Sequence[str]
+) -> subprocess.Popen[bytes]:
+    """Start the server and wait until it answers."""
+    forget_recycled_pid(home / "data")
+    log = home / "server.log"
+    options = [*OPTIONS, f"unix_socket_directories={sockets}", *settings]
+    command = [*_unprivileged(), str(programs / "postgres"), "-D", str(home / "data")]
+    command += [part for option in options for part in ("-c", option)]
+    with log.open("ab") as output:
+        began = output.tell()
+        server = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=ENVIRONMENT,
+            pass_fds=[lock],
+            preexec_fn=_die_with_the_keeper,  # noqa: PLW1509 - this program has one thread
+        )
+    deadline = time.monotonic() + START_SECONDS
+    question = [str(programs / "pg_isready"), "-q", "-h", str(sockets), "-U", "app", "-d", "condiviso"]
+    while subprocess.run(question, env=ENVIRONMENT, check=False).returncode:
+        if server.poll() is not None or time.monotonic() > deadline:
+            stop_server(server)
+            with log.open("rb") as written:
+                written.seek(began)
+                raise Failed(_essence(written.read().decode(errors="replace")))
+        time.sleep(0.02)
+    return server
+
+
+def stop_server(server: subprocess.Popen[bytes]) -> None:
+    """Stop it gently, then less gently; what was committed is safe either way."""
+    for sign, patience in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, STOP_SECONDS), (signal.SIGKILL, None)):
+        if server.poll() is not None:
+            return
+        server.send_signal(sign)
+        try:
+            server.wait(patience)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _raise_over(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise Over
+
+
+def keep(server: subprocess.Popen[bytes], users: int) -> None:
+    """Wait for the last user's leave, the server's end, or a signal; then see the server stopped."""
+    signs = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
+    try:
+        for sign in signs:
+            signal.signal(sign, _raise_over)
+        if server.poll() is None:
+            fcntl.flock(users, fcntl.LOCK_EX)
+    except Over:
+        pass
+    finally:
+        for sign in signs:
+            signal.signal(sign, signal.SIG_IGN if sign != signal.SIGCHLD else signal.SIG_DFL)
+        stop_server(server)
+
+
+def main(programs: str, home: str, sockets: str, lock: str, *settings: str) -> int:
+    """Keep the server of `home`; `lock` is the descriptor of its `keeper.lock`."""
+    _be_nobodys_child()
+    folder = Path(home)
+    try:
+        create_cluster(Path(programs), folder)
+        server = start_server(Path(programs), folder, Path(sockets), int(lock), settings)
+    except (Failed, OSError, subprocess.TimeoutExpired) as problem:
+        os.write(sys.stdout.fileno(), str(problem).encode())
+        return 1
+    os.write(sys.stdout.fileno(), b"ready")
+    os.dup2(sys.stdin.fileno(), sys.stdout.fileno())  # closes it: the command reads up to its end
+    keep(server, os.open(folder / "users.lock", os.O_RDWR))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,226 @@
+"""The embedded server lives exactly as long as somebody uses it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from marketplace import keeper, postgres
+from marketplace.postgres import DatabaseUnavailable, Server, ensure_server
+
+USE = """
+import sys, time
+from pathlib import Path
+from marketplace.postgres import ensure_server
+with ensure_server(Path(sys.argv[1])):
+    print("in use", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stopped cluster, to be copied."""
+    home = tmp_path_factory.mktemp("cluster")
+    with ensure_server(home):
+        pass
+    return home
+
+
+@pytest.fixture
+def var(cluster: Path, tmp_path: Path) -> Path:
+    """A folder that has a database already."""
+    return Path(shutil.copytree(cluster, tmp_path / "var"))
+
+
+def command(var: Path) -> subprocess.Popen[str]:
+    """Another command that uses the server of `var` until its standard input closes."""
+    user = subprocess.Popen(
+        [sys.executable, "-c", USE, str(var)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert user.stdout is not None
+    assert user.stdout.readline() == "in use\n"
+    return user
+
+
+def finish(user: subprocess.Popen[str]) -> None:
+    user.communicate(timeout=30)
+
+
+def postmaster(var: Path) -> int:
+    return int((var / "postgres/data/postmaster.pid").read_text().splitlines()[0])
+
+
+def runs(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def soon(done: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 20
+    while not done():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def who(server: Server, role: str) -> tuple[object, ...] | None:
+    with psycopg.connect(host=str(server.sockets), user=role, dbname="condiviso") as connection:
+        return connection.execute(
+            "select current_user::text, rolsuper, rolbypassrls from pg_roles where rolname = current_user"
+        ).fetchone()
+
+
+def test_an_empty_folder_gets_a_server_with_two_roles_that_stops_with_its_only_user(tmp_path: Path) -> None:
+    said: list[str] = []
+    with ensure_server(tmp_path, say=said.append) as server:
+        assert who(server, "owner") == ("owner", True, True)
+        assert who(server, "app") == ("app", False, False)
+        pid = postmaster(tmp_path)
+    assert not runs(pid)
+    assert len(said) == 1
+    with ensure_server(tmp_path, say=said.append) as server:
+        assert server.answers()
+    assert len(said) == 1
+
+
+def test_two_commands_share_a_server_and_the_last_one_stops_it(var: Path) -> None:
+    first = command(var)
+    pid = postmaster(var)
+    with ensure_server(var) as server:
+        assert postmaster(var) == pid
+        finish(first)
+        assert server.answers()
+        assert runs(pid)
+    assert not runs(pid)
+
+
+def test_two_commands_that_start_at_once_on_an_empty_folder_share_one_server(tmp_path: Path) -> None:
+    users = [
+        subprocess.Popen(
+            [sys.executable, "-c", USE, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+    for user in users:
+        assert user.stdout is not None
+        assert user.stdout.readline() == "in use\n"
+    pid = postmaster(tmp_path)
+    for user in users:
+        assert runs(pid)
+        finish(user)
+    assert soon(lambda: not runs(pid))
+
+
+def test_a_killed_command_leaves_nothing_running(var: Path) -> None:
+    user = command(var)
+    pid = postmaster(var)
+    user.kill()
+    finish(user)
+    assert soon(lambda: not runs(pid))
+    with ensure_server(var) as server:
+        assert server.answers()
+
+
+def test_a_killed_keeper_takes_the_server_along_and_the_next_command_starts_another(var: Path) -> None:
+    with ensure_server(var):
+        pid = postmaster(var)
+        keeper_pid = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+        os.kill(keeper_pid, signal.SIGKILL)
+        assert soon(lambda: not runs(pid))
+        with ensure_server(var) as again:
+            assert again.answers()
+
+
+def test_a_server_that_starts_while_the_old_one_stops_waits_for_its_turn(var: Path) -> None:
+    for _ in range(3):
+        user = command(var)
+        user.kill()
+        finish(user)
+        with ensure_server(var) as server:
+            assert server.answers()
+
+
+def test_a_pid_that_another_program_has_got_since_a_crash_blocks_nothing(var: Path) -> None:
+    user = command(var)
+    os.kill(postmaster(var), signal.SIGKILL)
+    finish(user)
+    note = var / "postgres/data/postmaster.pid"
+    if note.exists():
+        note.write_text(note.read_text().replace(note.read_text().splitlines()[0], str(os.getpid()), 1))
+    with ensure_server(var) as server:
+        assert server.answers()
+
+
+def test_a_folder_whose_path_is_too_long_for_a_socket_has_it_elsewhere(tmp_path: Path) -> None:
+    var = tmp_path / ("a" * 60) / ("b" * 60)
+    with ensure_server(var) as server:
+        assert server.answers()
+        assert server.sockets != server.home
+        assert server.sockets.stat().st_mode & 0o077 == 0
+    server.sockets.rmdir()
+
+
+def test_a_folder_that_cannot_be_written_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(DatabaseUnavailable, match=r"non si può usare: Not a directory\."):
+        ensure_server(blocked / "var")
+    with pytest.raises(DatabaseUnavailable, match="non si può usare: No such file"):
+        ensure_server(Path("/proc/condiviso"))
+
+
+ON_A_BAD_DISK = """
+import sys
+from pathlib import Path
+from marketplace.postgres import DatabaseUnavailable, ensure_server
+try:
+    ensure_server(Path(sys.argv[1]) / "var")
+except DatabaseUnavailable as problem:
+    print(problem)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a bad disk")
+@pytest.mark.parametrize(("options", "told"), [("ro", "sola lettura"), ("size=12m", "è pieno"), ("size=8k", "è pieno")])
+def test_a_bad_disk_is_told_in_one_line_and_nothing_is_left_running(tmp_path: Path, options: str, told: str) -> None:
+    mounted = f'mount -t tmpfs -o {options} bad {tmp_path} && exec {sys.executable} -c "$0" {tmp_path}'
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", mounted, ON_A_BAD_DISK], capture_output=True, text=True, check=False
+    )
+    assert (told in done.stdout, done.stdout.count("\n"), done.stderr) == (True, 1, ""), done
+    assert soon(lambda: not commands_that_name(tmp_path))
+
+
+def commands_that_name(folder: Path) -> list[bytes]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.append(process.read_bytes())
+    return [words for words in found if os.fsencode(folder) in words]
+
+
+def test_a_cluster_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
+    with pytest.raises((OSError, keeper.Failed), match="initdb"):
+        keeper.create_cluster(tmp_path / "nowhere", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ('FATAL: could not write lock file "postmaster.pid": No space left on device', "è pieno"),
+        ("unshare: unshare failed: Operation not permitted", "DATABASE_URL"),
+        ("FATAL: something else", "something else"),
+    ],
+)
+def test_what_postgresql_says_becomes_a_sentence(tmp_path: Path, said: str, told: str) -> None:
+    assert told in str(postgres._unavailable(tmp_path, said))
