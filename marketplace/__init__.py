@@ -1,1 +1,54 @@
-"""Condiviso: the application around the matching and the billing engines."""
+"""Condiviso: families' needs become shared slots; `create_app` is the only place where the rooms are put together."""
+
+from flask_security import FSQLALiteUserDatastore, RoleMixin, Security
+from flask_security.utils import aware_utcnow
+from flask_wtf import CSRFProtect
+
+from marketplace.accounts.models import User
+from marketplace.config import Settings
+from marketplace.db import db
+from marketplace.sealed import keyring
+from marketplace.web import Application, template_globals
+
+
+def create_app(settings: Settings, database_url: str) -> Application:
+    """The web application on the database at `database_url` (as the role `app`)."""
+    keyring.unlock(list(settings.keys))
+    app = Application("marketplace", template_folder="../templates", static_folder="static")
+    app.config.update(
+        SECRET_KEY=settings.keys[0],
+        SECRET_KEY_FALLBACKS=list(settings.keys[1:]),
+        SETTINGS=settings,
+        SQLALCHEMY_ENGINES={"default": database_url},
+        MAX_CONTENT_LENGTH=12 * 1024 * 1024,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.production,
+        WTF_CSRF_TIME_LIMIT=None,
+        **security_settings(settings),
+    )
+    db.init_app(app)
+    CSRFProtect(app)
+    Security(app, FSQLALiteUserDatastore(db, User, RoleMixin))
+    app.context_processor(template_globals)
+    register_rooms(app)
+    return app
+
+
+def security_settings(settings: Settings) -> dict[str, object]:
+    """Flask-Security's configuration."""
+    return {
+        "SECURITY_PASSWORD_SALT": settings.keys[-1],
+        "SECURITY_PASSWORD_HASH": "argon2",
+        "SECURITY_DATETIME_FACTORY": aware_utcnow,
+        "SECURITY_JOIN_USER_ROLES": False,
+        "SECURITY_REGISTERABLE": False,
+        "SECURITY_SEND_REGISTER_EMAIL": False,
+        "SECURITY_TRACKABLE": False,
+    }
+
+
+def register_rooms(app: Application) -> None:
+    """Every room's pages and handlers."""
+
+
+__all__ = ["create_app"]

@@ -1,0 +1,121 @@
+"""Municipalities and sign-in are global tables; an appointment ties a person to a role in one municipality."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from flask_security.core import UserMixin
+from sqlalchemy import DateTime, Text
+from sqlmodel import Field, SQLModel
+from uuid_utils.compat import uuid7
+
+from marketplace.db import Row, check, choice, json_object
+
+
+class Role(StrEnum):
+    """For whom somebody acts."""
+
+    FAMILY = "family"
+    PROVIDER = "provider"
+    OFFICER = "officer"
+    OPERATOR = "operator"
+    ADMINISTRATOR = "administrator"
+
+
+class Municipality(SQLModel, table=True):
+    """A city of the programme; `id` is its six-digit ISTAT code, `outline` a GeoJSON geometry."""
+
+    id: str = Field(primary_key=True, max_length=6)
+    name: str
+    cadastral_code: str | None = Field(default=None, max_length=4)
+    host: str | None = Field(default=None, unique=True)
+    lat: float
+    lon: float
+    outline: dict[str, Any] | None = Field(default=None, sa_type=json_object().sa_type)
+    is_demo: bool = False
+    created_at: datetime
+
+
+class PolicyVersion(Row, table=True):
+    """A municipality's rules from `valid_from` on; `settings` overrides the defaults of accounts/policy.py."""
+
+    __tablename__ = "policy_version"
+
+    valid_from: date
+    settings: dict[str, Any] = json_object()
+    created_at: datetime
+
+
+class User(SQLModel, UserMixin, table=True):
+    """Somebody who can sign in; the field names are Flask-Security's."""
+
+    __tablename__ = "user_account"
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)  # type: ignore[assignment]
+    email: str = Field(unique=True, max_length=255)
+    name: str = ""
+    password: str | None = None
+    active: bool = True
+    fs_uniquifier: str = Field(unique=True, max_length=64)
+    confirmed_at: datetime | None = None
+    locale: str = Field(default="it", max_length=2)
+    us_totp_secrets: str | None = Field(default=None, sa_type=Text)
+    us_phone_number: str | None = Field(default=None, unique=True, max_length=128)
+    tf_primary_method: str | None = Field(default=None, max_length=64)
+    tf_totp_secret: str | None = None
+    tf_phone_number: str | None = Field(default=None, max_length=128)
+    create_datetime: datetime = Field(sa_type=DateTime(timezone=True))
+
+    @property
+    def roles(self) -> list[Any]:  # type: ignore[override]
+        """Flask-Security's own roles are not used: appointments are (per municipality)."""
+        return []
+
+
+class Appointment(SQLModel, table=True):
+    """A user's role in a municipality, for a household or a provider where it needs one (read at sign-in)."""
+
+    __table_args__ = (
+        check("family_has_household", "(role = 'family') = (household_id is not null)"),
+        check("provider_has_provider", "(role = 'provider') = (provider_id is not null)"),
+    )
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    user_id: UUID = Field(foreign_key="user_account.id", index=True)
+    municipality_id: str = Field(foreign_key="municipality.id", max_length=6)
+    role: Role = Field(sa_type=choice(Role))
+    household_id: UUID | None = None
+    provider_id: UUID | None = None
+    created_at: datetime
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, in which role, for whom and why; every operation takes one and the audit log keeps it."""
+
+    municipality_id: str
+    role: Role | None = None
+    user_id: UUID | None = None
+    household_id: UUID | None = None
+    provider_id: UUID | None = None
+    on_behalf_of: UUID | None = None
+    reason: str | None = None
+
+
+class AuditEntry(Row, table=True):
+    """One change of state: who, when, for whom, why; append-only (trigger). `detail` holds no personal data."""
+
+    __tablename__ = "audit_entry"
+
+    at: datetime
+    user_id: UUID | None = None
+    role: str | None = None
+    on_behalf_of: UUID | None = None
+    action: str = Field(max_length=60)
+    subject: str = Field(max_length=60)
+    subject_id: UUID | None = Field(default=None, index=True)
+    reason: str | None = None
+    detail: dict[str, Any] = json_object()

@@ -1,0 +1,77 @@
+"""A municipality's rules are dated data: the version valid on a day, over the defaults written here."""
+
+from datetime import date
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from sqlmodel import Session, col, select
+
+from marketplace.accounts.models import PolicyVersion
+
+
+class SafetyStep(BaseModel):
+    """With anybody under `under_age` years in the group, at most `seats_max` seats."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    under_age: int
+    seats_max: int
+
+
+class Policy(BaseModel):
+    """Defaults of product.md, import.md and billing.md; a municipality's versions override them field by field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    unserved_cents_per_hour: int = 6000
+    travel_cents_per_km: int = 50
+    first_in_line_priority: str = "1.5"
+    round_seconds: int = 60
+    proposal_hours: int = 48
+    notice_days: int = 14
+    withdrawal_days: int = 14
+    absence_notice_hours: int = 24
+    absence_notified_is_free: bool = True
+    unrecorded_after_hours: int = 48
+    payout_delay_days: int = 7
+    charge_after_days: int = 7
+    platform_fee_percent: str = "0"
+    gap_minutes: int = 15
+    walk_minutes: int = 15
+    walk_km_max: str = "0.4"
+    level_gap_max: int = 2
+    age_gap_max: int = 4
+    travel_km_max: str = "1.5"
+    group_max: int = 6
+    languages: tuple[str, ...] = ("it",)
+    provider_minutes_max_per_week: int = 2400
+    provider_minutes_max_per_day: int = 480
+    provider_travel_km_max: str = "5"
+    pay_floor_cents_per_hour: int = 0
+    safety: tuple[SafetyStep, ...] = (
+        SafetyStep(under_age=3, seats_max=2),
+        SafetyStep(under_age=6, seats_max=4),
+        SafetyStep(under_age=18, seats_max=6),
+    )
+    subjects: dict[str, str] = {
+        "matematica": "maths",
+        "inglese": "english",
+        "italiano": "italian",
+        "fisica": "physics",
+        "latino": "latin",
+        "chimica": "chemistry",
+    }
+    phone: str = ""
+    email: str = ""
+
+
+def get_policy(session: Session, municipality_id: str, on: date) -> Policy:
+    """The policy valid on the day `on`."""
+    version = session.exec(
+        select(PolicyVersion)
+        .where(PolicyVersion.municipality_id == municipality_id, PolicyVersion.valid_from <= on)
+        .order_by(col(PolicyVersion.valid_from).desc(), col(PolicyVersion.id).desc())
+        .limit(1)
+    ).first()
+    settings: dict[str, Any] = version.settings if version else {}
+    return Policy.model_validate(settings)

@@ -1,0 +1,66 @@
+"""Settings come from the environment, once, at the edge; everything else is handed them."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What differs between machines. `var` holds all data of a local installation; `keys` are newest first."""
+
+    var: Path
+    port: int
+    database_url: str | None
+    keys: tuple[str, ...]
+    production: bool
+    demo: bool
+    stripe_secret_key: str | None
+    stripe_webhook_secret: str | None
+    stripe_base_address: str | None
+    base_url: str
+    smtp_url: str | None
+
+
+def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read VAR, PORT, DATABASE_URL, SECRET_KEYS, PRODUCTION, DEMO, STRIPE_*, BASE_URL, SMTP_URL."""
+    var = Path(environment.get("VAR") or "var").absolute()
+    port = int(environment.get("PORT") or 8000)
+    production = environment.get("PRODUCTION", "") not in ("", "0")
+    keys = tuple(key for key in environment.get("SECRET_KEYS", "").split(",") if key)
+    if not keys:
+        if production:
+            raise SystemExit("SECRET_KEYS must be set in production: one or more random texts, comma separated.")
+        keys = (_local_key(var),)
+    return Settings(
+        var=var,
+        port=port,
+        database_url=environment.get("DATABASE_URL") or None,
+        keys=keys,
+        production=production,
+        demo=environment.get("DEMO", "") not in ("", "0") and not production,
+        stripe_secret_key=environment.get("STRIPE_SECRET_KEY") or None,
+        stripe_webhook_secret=environment.get("STRIPE_WEBHOOK_SECRET") or None,
+        stripe_base_address=environment.get("STRIPE_BASE_ADDRESS") or None,
+        base_url=environment.get("BASE_URL") or f"http://127.0.0.1:{port}",
+        smtp_url=environment.get("SMTP_URL") or None,
+    )
+
+
+def _local_key(var: Path) -> str:
+    """A key made once for this folder; two commands that start at once agree on it."""
+    path = var / "secret.key"
+    if not path.exists():
+        var.mkdir(parents=True, exist_ok=True)
+        draft = var / f"secret.key.{os.getpid()}"
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(48))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()

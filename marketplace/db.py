@@ -1,0 +1,118 @@
+"""One session a request or job, bound to one municipality by row-level security; a row's key names its municipality."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, cast
+from uuid import UUID
+
+from flask_sqlalchemy_lite import SQLAlchemy
+from sqlalchemy import BigInteger, CheckConstraint, Connection, ForeignKeyConstraint, event, text
+from sqlalchemy import Enum as EnumType
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session as OrmSession
+from sqlalchemy.orm import SessionTransaction
+from sqlmodel import Field, Session, SQLModel
+from uuid_utils.compat import uuid7
+
+NOBODY = "nobody"
+
+
+class Database(SQLAlchemy):
+    """Flask-SQLAlchemy-Lite with SQLModel's session."""
+
+    @property
+    def session(self) -> Session:
+        """The session of the current application context."""
+        return cast(Session, super().session)
+
+
+db = Database(session_options={"class_": Session})
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What row-level security lets a session see.
+
+    `municipality_id` None: only global tables. `household_id`, `provider_id` None: all of the municipality's;
+    NOBODY: none of the guarded rows.
+    """
+
+    municipality_id: str | None = None
+    household_id: UUID | str | None = None
+    provider_id: UUID | str | None = None
+
+
+def set_scope(session: OrmSession, scope: Scope) -> None:
+    """From now on the session sees `scope`, across its commits."""
+    session.info["scope"] = scope
+    if session.in_transaction():
+        session.flush()
+        _apply(session.connection(), scope)
+
+
+def _apply(connection: Connection, scope: Scope) -> None:
+    connection.execute(
+        text(
+            "select set_config('app.municipality', :municipality, true),"
+            " set_config('app.household', :household, true), set_config('app.provider', :provider, true)"
+        ),
+        {
+            "municipality": scope.municipality_id or "",
+            "household": str(scope.household_id or ""),
+            "provider": str(scope.provider_id or ""),
+        },
+    )
+
+
+@event.listens_for(OrmSession, "after_begin")
+def _scope_the_transaction(session: OrmSession, transaction: SessionTransaction, connection: Connection) -> None:
+    """set_config(..., true) ends with its transaction, so each new one is scoped again."""
+    if "scope" in session.info:
+        _apply(connection, session.info["scope"])
+
+
+class Row(SQLModel):
+    """A row that belongs to a municipality: key `(municipality_id, id)`, `id` a UUIDv7."""
+
+    municipality_id: str = Field(primary_key=True, foreign_key="municipality.id", max_length=6)
+    id: UUID = Field(default_factory=uuid7, primary_key=True, sa_column_kwargs={"server_default": text("uuidv7()")})
+
+
+def refers(table: str, column: str | None = None) -> ForeignKeyConstraint:
+    """A foreign key to another row of the same municipality; `column` defaults to `<table>_id`."""
+    local = column or f"{table}_id"
+    return ForeignKeyConstraint(
+        ["municipality_id", local], [f"{table}.municipality_id", f"{table}.id"], name=f"{local}_exists"
+    )
+
+
+def choice(enum: type[StrEnum]) -> EnumType:
+    """A column type for `enum`: its values as text, checked by the database."""
+    return EnumType(
+        enum,
+        native_enum=False,
+        create_constraint=True,
+        length=40,
+        name=f"{enum.__name__.lower()}_known",
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+def check(name: str, condition: str) -> CheckConstraint:
+    """A named rule about one row."""
+    return CheckConstraint(condition, name=name)
+
+
+def cents(*default: int | None) -> Any:
+    """A field of integer euro cents (BIGINT), compulsory without a `default`, nullable with None."""
+    return Field(default=default[0] if default else ..., sa_type=BigInteger)
+
+
+def json_list() -> Any:
+    """A JSONB field that holds a list, empty by default."""
+    return Field(default_factory=list, sa_type=JSONB)
+
+
+def json_object() -> Any:
+    """A JSONB field that holds an object, empty by default."""
+    return Field(default_factory=dict, sa_type=JSONB)

@@ -1,0 +1,65 @@
+"""Every refusal is one of four kinds, says what to do in the user's language, and changes nothing.
+
+MarketplaceError
+|- NotFound    what was asked for is not here, or not for this person to see   404
+|- Forbidden   this person may not do this                                      403
+|- Conflict    somebody was faster, or the state does not allow it any more     409
+`- Rejected    the input is wrong or a rule says no                             422
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from marketplace.words import N_
+
+
+class MarketplaceError(Exception):
+    """`message` is an Italian msgid; `values` fill its %(name)s places."""
+
+    status = 500
+    default = N_("Qualcosa non ha funzionato. Riprova tra qualche minuto.")
+
+    def __init__(self, message: str | None = None, **values: Any) -> None:
+        self.message = message or self.default
+        self.values: Mapping[str, Any] = values
+        super().__init__(self.message % values if values else self.message)
+
+
+class NotFound(MarketplaceError):
+    """What was asked for does not exist for this actor."""
+
+    status = 404
+    default = N_("Questa pagina non c'è, o non è per te.")
+
+
+class Forbidden(MarketplaceError):
+    """The actor may not do this."""
+
+    status = 403
+    default = N_("Non puoi fare questa operazione con il ruolo con cui sei entrato.")
+
+
+class Conflict(MarketplaceError):
+    """The state does not allow it (any more)."""
+
+    status = 409
+    default = N_("Nel frattempo qualcosa è cambiato. Ricarica la pagina e guarda come stanno le cose.")
+
+
+class Rejected(MarketplaceError):
+    """The input is wrong or a rule says no."""
+
+    status = 422
+    default = N_("C'è qualcosa da correggere.")
+
+
+# Constraints that guard against races, and what the loser is told.
+CONFLICTS: Mapping[str, str] = {
+    "one_active_round": N_("C'è già un abbinamento in corso. Aspetta che finisca."),
+    "one_active_proposal_per_need": N_("Questa esigenza ha già una proposta aperta."),
+    "one_active_membership": N_("Questo posto è già tuo."),
+    "seats_within_limit": N_("Il gruppo è al completo: qualcuno è arrivato prima."),
+    "budget_not_exceeded": N_("Il budget del programma per quella settimana è finito."),
+    "provider_meets_once": N_("Il professionista ha già un incontro a quell'ora."),
+    "month_closed_once": N_("Il mese è già chiuso."),
+}

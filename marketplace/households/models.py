@@ -1,0 +1,70 @@
+"""A household is known by its applicant's tax code; a means test is dated and never edited."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import Index
+from sqlmodel import Field
+
+from marketplace.db import Row, check, choice, json_list, refers
+from marketplace.sealed import SealedText
+
+
+class Household(Row, table=True):
+    """A family: how to reach it and where it lives. The tax code is sealed, `tax_code_index` finds it."""
+
+    __table_args__ = (
+        Index("household_by_tax_code", "municipality_id", "tax_code_index", unique=True),
+        check("household_lat", "lat between -90 and 90"),
+        check("household_lon", "lon between -180 and 180"),
+    )
+
+    family_name: str = Field(max_length=120)
+    given_name: str = Field(max_length=120)
+    tax_code: str | None = Field(default=None, sa_type=SealedText)
+    tax_code_index: bytes | None = None
+    email: str | None = Field(default=None, max_length=255)
+    phone: str | None = Field(default=None, max_length=40)
+    address: str = Field(max_length=300)
+    lat: float
+    lon: float
+    stripe_customer_id: str | None = None
+    stripe_payment_method_id: str | None = None
+    created_at: datetime
+
+
+class Person(Row, table=True):
+    """Somebody of a household who needs care; `age` in years as of `age_on`, `level` is the school class 1-13."""
+
+    __table_args__ = (refers("household"), check("person_age", "age between 0 and 110"))
+
+    household_id: UUID = Field(index=True)
+    name: str = Field(default="", max_length=120)
+    age: int | None = None
+    age_on: date
+    level: int | None = None
+    languages: list[str] = json_list()
+    created_at: datetime
+
+
+class MeansTestState(StrEnum):
+    """Whether an officer has looked at the declaration."""
+
+    DECLARED = "declared"
+    VERIFIED = "verified"
+    REFUSED = "refused"
+
+
+class MeansTest(Row, table=True):
+    """An ISEE as declared or verified; valid to 31 December; a correction is a new row, the newest counts."""
+
+    __tablename__ = "means_test"
+    __table_args__ = (refers("household"),)
+
+    household_id: UUID = Field(index=True)
+    isee_cents: str = Field(sa_type=SealedText)
+    state: MeansTestState = Field(sa_type=choice(MeansTestState))
+    valid_until: date
+    decided_by: UUID | None = None
+    created_at: datetime

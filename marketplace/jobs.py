@@ -1,0 +1,101 @@
+"""Work that outlives a request is deferred in the transaction that wants it, and may run any number of times."""
+
+import functools
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import procrastinate
+from flask import Flask
+from procrastinate.types import JSONDict
+from sqlmodel import Session
+
+from marketplace.db import Scope, db, set_scope
+
+queue = procrastinate.App(connector=procrastinate.PsycopgConnector())
+
+
+class Work(Protocol):
+    """What a job does: in a session that sees one municipality, at an instant, with JSON arguments."""
+
+    def __call__(self, session: Session, municipality_id: str, now: datetime, **arguments: Any) -> None: ...
+
+
+_application: list[Flask] = []
+
+
+def bind(app: Flask) -> None:
+    """Jobs of this process run inside `app`."""
+    _application[:] = [app]
+
+
+def job(name: str, **options: Any) -> Callable[[Work], procrastinate.tasks.Task[Any, Any, Any]]:
+    """Make a function a job called `name`: it gets a session bound to its municipality and commits at its end.
+
+    `options` are procrastinate's (`retry`, `queueing_lock`, ...). A job can be killed and run again at any point: it
+    must look at the state before it acts.
+    """
+
+    def register(work: Work) -> procrastinate.tasks.Task[Any, Any, Any]:
+        @functools.wraps(work)
+        def run(municipality_id: str, **arguments: Any) -> None:
+            with _application[0].app_context():
+                set_scope(db.session, Scope(municipality_id))
+                work(db.session, municipality_id, datetime.now(UTC), **arguments)
+                db.session.commit()
+
+        task: procrastinate.tasks.Task[Any, Any, Any] = queue.task(name=name, **options)(run)
+        return task
+
+    return register
+
+
+def defer(
+    session: Session,
+    task: procrastinate.tasks.Task[Any, Any, Any],
+    municipality_id: str,
+    *,
+    at: datetime | None = None,
+    lock: str | None = None,
+    once: str | None = None,
+    **arguments: Any,
+) -> None:
+    """Put a job in the queue within the session's transaction.
+
+    `at`: not before; `lock`: one at a time with that name; `once`: no second one waits with that name.
+    """
+    payload: JSONDict = {"municipality_id": municipality_id, **arguments}
+    if once and _is_waiting(session, once):
+        return
+    task.configure(
+        connection=session.connection().connection.driver_connection, schedule_at=at, lock=lock, queueing_lock=once
+    ).defer(**payload)
+
+
+def _is_waiting(session: Session, name: str) -> bool:
+    """Whether a job with this queueing lock waits already (asked first: a violated lock would end the transaction)."""
+    found = session.connection().exec_driver_sql(
+        "select 1 from procrastinate_jobs where queueing_lock = %s and status = 'todo'", (name,)
+    )
+    return found.first() is not None
+
+
+def run_waiting(app: Flask, url: str) -> None:
+    """Run all that is due, in this process, until nothing is left (tests, the demo's making)."""
+    bind(app)
+    with queue.replace_connector(procrastinate.PsycopgConnector(conninfo=plain(url))) as bound:
+        bound.run_worker(wait=False, install_signal_handlers=False, listen_notify=False, delete_jobs="never")
+
+
+def work_for_ever(app: Flask, url: str) -> None:
+    """The worker: runs jobs until it is told to stop, then finishes those at hand."""
+    bind(app)
+    with queue.replace_connector(procrastinate.PsycopgConnector(conninfo=plain(url))) as bound:
+        bound.run_worker(
+            concurrency=2, delete_jobs="successful", update_heartbeat_interval=5, stalled_worker_timeout=30
+        )
+
+
+def plain(url: str) -> str:
+    """A libpq address of SQLAlchemy's."""
+    return url.replace("postgresql+psycopg://", "postgresql://", 1)

@@ -1,0 +1,113 @@
+"""What the database itself refuses: a seat too many, a budget overspent, an unbalanced entry, a rewritten history."""
+
+EXTENSIONS = ("btree_gist", "pg_trgm")
+
+APPEND_ONLY = (
+    "audit_entry", "accreditation_decision", "attendance", "ledger_entry", "posting", "statement_line", "month_closing",
+    "policy_version",
+)  # fmt: skip
+
+FUNCTIONS = """
+create function refuse_change() returns trigger language plpgsql as $$
+begin
+  raise exception 'rows of % are never changed: write a new one', tg_table_name using errcode = 'restrict_violation';
+end $$;
+
+create function seats_within_limit() returns trigger language plpgsql as $$
+declare
+  limit_ integer;
+  most integer;
+begin
+  if new.state not in ('proposed', 'accepted', 'confirmed') then return new; end if;
+  select seats_limit into limit_ from slot
+    where municipality_id = new.municipality_id and id = new.slot_id for update;
+  select max(present) into most from (
+    select (select sum(m.seats) from membership m
+            where m.municipality_id = new.municipality_id and m.slot_id = new.slot_id
+              and m.state in ('proposed', 'accepted', 'confirmed')
+              and m.start_minute <= s.start_minute and s.start_minute < m.end_minute) as present
+    from membership s where s.municipality_id = new.municipality_id and s.slot_id = new.slot_id
+      and s.state in ('proposed', 'accepted', 'confirmed')) at_each_start;
+  if most > limit_ then
+    raise exception 'slot % holds at most % seats', new.slot_id, limit_
+      using errcode = 'check_violation', constraint = 'seats_within_limit', table = 'membership';
+  end if;
+  return null;
+end $$;
+
+create function count_budget() returns trigger language plpgsql as $$
+declare
+  change bigint := 0;
+  row_ voucher_hold;
+begin
+  if tg_op in ('UPDATE', 'DELETE') then
+    change := change - case old.state when 'held' then old.held_cents when 'committed' then old.committed_cents else 0 end;
+    row_ := old;
+  end if;
+  if tg_op in ('INSERT', 'UPDATE') then
+    change := change + case new.state when 'held' then new.held_cents when 'committed' then new.committed_cents else 0 end;
+    row_ := new;
+  end if;
+  if change <> 0 then
+    update programme_week set used_cents = used_cents + change
+      where municipality_id = row_.municipality_id and programme_id = row_.programme_id and week = row_.week;
+    if not found then
+      raise exception 'programme % has no budget for the week of %', row_.programme_id, row_.week
+        using errcode = 'check_violation', constraint = 'budget_not_exceeded', table = 'voucher_hold';
+    end if;
+  end if;
+  return null;
+end $$;
+
+create function entry_balances() returns trigger language plpgsql as $$
+begin
+  if (select coalesce(sum(cents), 0) from posting
+      where municipality_id = new.municipality_id and entry_id = new.entry_id) <> 0 then
+    raise exception 'entry % does not balance', new.entry_id
+      using errcode = 'check_violation', constraint = 'entry_balances', table = 'posting';
+  end if;
+  return null;
+end $$;
+"""
+
+TRIGGERS = """
+create constraint trigger seats_within_limit after insert or update on membership
+  for each row execute function seats_within_limit();
+create trigger count_budget after insert or update or delete on voucher_hold
+  for each row execute function count_budget();
+create constraint trigger entry_balances after insert on posting deferrable initially deferred
+  for each row execute function entry_balances();
+"""
+
+# Rows of these tables are one household's (or provider's) own: others of the municipality, but for its staff, never see them.
+HOUSEHOLD_GUARDED = {
+    "household": "id", "person": "household_id", "means_test": "household_id", "need_draft": "household_id",
+    "statement": "household_id", "statement_line": "household_id", "payment": "household_id",
+}  # fmt: skip
+PROVIDER_GUARDED = {"provider_document": "provider_id", "payout": "provider_id"}
+
+
+def policies(tables: list[str]) -> list[str]:
+    """Row-level security for the given tables that have a municipality_id: isolation, then the guards above."""
+    statements = []
+    for table in tables:
+        statements += [
+            f"alter table {table} enable row level security",
+            f"alter table {table} force row level security",
+            f"create policy municipality on {table} using (municipality_id = current_setting('app.municipality', true))"
+            f" with check (municipality_id = current_setting('app.municipality', true))",
+        ]
+    for setting, guarded in (("app.household", HOUSEHOLD_GUARDED), ("app.provider", PROVIDER_GUARDED)):
+        for table, column in guarded.items():
+            mine = f"coalesce(current_setting('{setting}', true), '') in ('', {column}::text)"
+            statements.append(f"create policy own_rows on {table} as restrictive using ({mine}) with check ({mine})")
+    return statements
+
+
+def append_only() -> list[str]:
+    """Triggers that refuse any change of history."""
+    return [
+        f"create trigger never_changed before update or delete or truncate on {table}"
+        f" for each statement execute function refuse_change()"
+        for table in APPEND_ONLY
+    ]

@@ -1,0 +1,13 @@
+"""Every table of the application, gathered for Alembic and for whoever must know them all."""
+
+from marketplace.accounts import models as accounts
+from marketplace.households import models as households
+from marketplace.needs import models as needs
+from marketplace.places import models as places
+from marketplace.providers import models as providers
+from marketplace.rounds import models as rounds
+from marketplace.slots import models as slots
+from marketplace.statements import models as statements
+from marketplace.vouchers import models as vouchers
+
+__all__ = ["accounts", "households", "needs", "places", "providers", "rounds", "slots", "statements", "vouchers"]

@@ -1,0 +1,1 @@
+"""The register of addresses, venues with their opening hours, and the municipality's calendar."""

@@ -1,0 +1,1 @@
+"""Providers: profile, accreditation, offers and weekly hours; only the accredited are ever matched."""

@@ -1,0 +1,163 @@
+"""Ledger entries balance and are append-only, a month closes once, an event is handled once: database rules."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from marketplace.db import Row, cents, check, choice, json_object, refers
+
+
+class StatementState(StrEnum):
+    """States of product.md."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    PAID = "paid"
+    OVERDUE = "overdue"
+    WRITTEN_OFF = "written_off"
+
+
+class MonthClosing(Row, table=True):
+    """That a month (its first day) was closed, by whom and with which totals."""
+
+    __tablename__ = "month_closing"
+    __table_args__ = (UniqueConstraint("municipality_id", "month", name="month_closed_once"),)
+
+    month: date
+    closed_at: datetime
+    closed_by: UUID | None = None
+    totals: dict[str, Any] = json_object()
+
+
+class Statement(Row, table=True):
+    """What a household owes for a month; numbered without gaps per municipality and year when it closes."""
+
+    __table_args__ = (
+        refers("household"),
+        UniqueConstraint("municipality_id", "household_id", "month", name="statement_once"),
+        UniqueConstraint("municipality_id", "year", "number", name="statement_number_once"),
+    )
+
+    household_id: UUID
+    month: date
+    year: int
+    number: int
+    state: StatementState = Field(default=StatementState.OPEN, sa_type=choice(StatementState))
+    total_cents: int = cents(0)
+    due_on: date
+    closed_at: datetime | None = None
+    paid_at: datetime | None = None
+
+
+class StatementLine(Row, table=True):
+    """One membership at one meeting: share, subsidy and why; corrections are lines of a later month."""
+
+    __tablename__ = "statement_line"
+    __table_args__ = (
+        refers("statement"),
+        refers("meeting"),
+        refers("membership"),
+        UniqueConstraint("municipality_id", "meeting_id", "membership_id", "kind", name="line_once"),
+        check("line_adds_up", "net_cents = share_cents - subsidy_cents - guarantee_cents"),
+    )
+
+    statement_id: UUID = Field(index=True)
+    household_id: UUID
+    meeting_id: UUID
+    membership_id: UUID
+    kind: str = Field(default="session", max_length=20)
+    share_cents: int = cents()
+    subsidy_cents: int = cents()
+    guarantee_cents: int = cents(0)
+    net_cents: int = cents()
+    explanation: dict[str, Any] = json_object()
+
+
+class LedgerEntry(Row, table=True):
+    """One event's postings, known by its business key: doing it twice does it once."""
+
+    __tablename__ = "ledger_entry"
+    __table_args__ = (UniqueConstraint("municipality_id", "business_key", name="posted_once"),)
+
+    business_key: str = Field(max_length=200)
+    event: str = Field(max_length=40)
+    at: datetime
+    booked_on: date
+
+
+class Posting(Row, table=True):
+    """One side of an entry: debit positive, credit negative; an entry's postings sum to zero (deferred trigger)."""
+
+    __table_args__ = (
+        refers("ledger_entry", "entry_id"),
+        Index("posting_by_account", "municipality_id", "account"),
+        check("posting_not_zero", "cents <> 0"),
+    )
+
+    entry_id: UUID = Field(index=True)
+    account: str = Field(max_length=120)
+    cents: int = cents()
+
+
+class PaymentState(StrEnum):
+    """How far a statement's payment has come."""
+
+    DUE = "due"
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    REFUNDED = "refunded"
+
+
+class Payment(Row, table=True):
+    """One attempt chain to collect a statement; its id is Stripe's idempotency key."""
+
+    __table_args__ = (
+        refers("statement"),
+        UniqueConstraint("municipality_id", "statement_id", name="payment_once"),
+        check("payment_positive", "cents > 0"),
+    )
+
+    statement_id: UUID
+    household_id: UUID
+    cents: int = cents()
+    state: PaymentState = Field(default=PaymentState.DUE, sa_type=choice(PaymentState))
+    stripe_intent_id: str | None = Field(default=None, index=True)
+    attempts: int = 0
+    next_attempt_on: date | None = None
+    failure: str = Field(default="", max_length=300)
+    updated_at: datetime
+
+
+class Payout(Row, table=True):
+    """What a provider is paid for a statement that was paid; never twice."""
+
+    __table_args__ = (
+        refers("provider"),
+        refers("statement"),
+        UniqueConstraint("municipality_id", "provider_id", "statement_id", name="payout_once"),
+        check("payout_positive", "cents > 0"),
+    )
+
+    provider_id: UUID = Field(index=True)
+    statement_id: UUID
+    cents: int = cents()
+    due_on: date
+    stripe_transfer_id: str | None = None
+    paid_at: datetime | None = None
+
+
+class StripeEvent(SQLModel, table=True):
+    """A webhook as it came, stored by its id before it is handled (global: it names its municipality inside)."""
+
+    __tablename__ = "stripe_event"
+
+    id: str = Field(primary_key=True, max_length=120)
+    type: str = Field(max_length=80)
+    payload: dict[str, Any] = json_object()
+    received_at: datetime
+    handled_at: datetime | None = None

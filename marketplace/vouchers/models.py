@@ -1,0 +1,77 @@
+"""A programme's week can hold and commit no more than its budget: the database says so (trigger on voucher_hold)."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import Field
+
+from marketplace.db import Row, cents, check, choice, refers
+
+
+class Programme(Row, table=True):
+    """A municipality's subsidy for one service: who is entitled (ISEE) and how much it pays."""
+
+    __table_args__ = (
+        UniqueConstraint("municipality_id", "code", name="programme_code_once"),
+        check("programme_percent", "cast(percent as numeric) between 0 and 100"),
+        check("programme_budget", "weekly_budget_cents >= 0"),
+    )
+
+    code: str = Field(max_length=60)
+    name: str = Field(max_length=200)
+    service: str = Field(max_length=40)
+    weekly_budget_cents: int = cents()
+    isee_max_cents: int | None = cents(None)
+    percent: str = Field(max_length=20)
+    cap_cents_per_hour: int | None = cents(None)
+    created_at: datetime
+    ended_at: datetime | None = None
+
+
+class HoldState(StrEnum):
+    """What happened to a reserved amount."""
+
+    HELD = "held"
+    COMMITTED = "committed"
+    RELEASED = "released"
+
+
+class ProgrammeWeek(Row, table=True):
+    """A programme's budget in the week that begins on Monday `week`; `used_cents` is kept by a trigger on the holds."""
+
+    __tablename__ = "programme_week"
+    __table_args__ = (
+        refers("programme"),
+        UniqueConstraint("municipality_id", "programme_id", "week", name="programme_week_once"),
+        check("budget_not_exceeded", "used_cents <= budget_cents"),
+        check("used_not_negative", "used_cents >= 0"),
+        check("week_is_a_monday", "extract(isodow from week) = 1"),
+    )
+
+    programme_id: UUID
+    week: date
+    budget_cents: int = cents()
+    used_cents: int = cents(0)
+
+
+class VoucherHold(Row, table=True):
+    """What one membership takes of a programme's week: at most `held_cents`; committed as used, or released."""
+
+    __tablename__ = "voucher_hold"
+    __table_args__ = (
+        refers("programme"),
+        UniqueConstraint("municipality_id", "membership_id", "week", name="hold_once"),
+        Index("hold_by_week", "municipality_id", "programme_id", "week"),
+        check("hold_not_negative", "held_cents >= 0 and committed_cents >= 0 and committed_cents <= held_cents"),
+    )
+
+    programme_id: UUID
+    membership_id: UUID
+    need_id: UUID
+    week: date
+    held_cents: int = cents()
+    committed_cents: int = cents(0)
+    state: HoldState = Field(default=HoldState.HELD, sa_type=choice(HoldState))
+    created_at: datetime

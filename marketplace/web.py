@@ -1,0 +1,177 @@
+"""Every request is one transaction by one actor; a route that does not say who may use it is used by nobody."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, ParamSpec, TypeVar, cast
+from uuid import UUID
+
+from flask import Flask, g, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_security import current_user
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
+
+from marketplace.accounts.models import Actor, Appointment, Municipality, Role
+from marketplace.db import NOBODY, Scope, db, set_scope
+from marketplace.errors import CONFLICTS, Conflict, Forbidden, MarketplaceError, NotFound
+
+P = ParamSpec("P")
+R = TypeVar("R")
+View = Callable[P, R]
+
+PUBLIC = frozenset({"public"})
+SIGNED_IN = frozenset({"signed in"})
+STAFF = (Role.OFFICER, Role.OPERATOR, Role.ADMINISTRATOR)
+# Endpoints of libraries, which have no decorator of ours: sign-in pages guard themselves, static files are for all.
+LIBRARY_ENDPOINTS = ("security.", "assets.", "static")
+
+
+def allow(*roles: Role) -> Callable[[View[P, R]], View[P, R]]:
+    """State that actors with one of `roles` may use this view."""
+    return lambda view: _with_access(view, frozenset(roles))
+
+
+def public(view: View[P, R]) -> View[P, R]:
+    """State that anybody may use this view."""
+    return _with_access(view, PUBLIC)
+
+
+def signed_in(view: View[P, R]) -> View[P, R]:
+    """State that whoever has signed in may use this view, with or without an appointment."""
+    return _with_access(view, SIGNED_IN)
+
+
+def _with_access(view: View[P, R], access: frozenset[str]) -> View[P, R]:
+    view.access = access  # type: ignore[attr-defined]
+    return view
+
+
+def access_of(app: Flask, endpoint: str) -> frozenset[str]:
+    """Who may use an endpoint: role names, PUBLIC or SIGNED_IN; the empty set is nobody."""
+    if endpoint.startswith(LIBRARY_ENDPOINTS):
+        return PUBLIC
+    return cast(frozenset[str], getattr(app.view_functions[endpoint], "access", frozenset()))
+
+
+class Application(Flask):
+    """Flask, with one commit per request inside the dispatch, so that a constraint still becomes a Conflict."""
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        g.actor = _find_actor()
+        if request.url_rule is not None:
+            refused = _refuse(access_of(self, request.url_rule.endpoint))
+            if refused is not None:
+                return refused
+        try:
+            response = super().dispatch_request()
+            db.session.commit()
+        except IntegrityError as error:
+            db.session.rollback()
+            raise conflict_of(error) from error
+        except BaseException:
+            db.session.rollback()
+            raise
+        return response
+
+
+def conflict_of(error: IntegrityError) -> MarketplaceError:
+    """The Conflict behind a violated constraint; an unknown constraint is a defect and stays an IntegrityError."""
+    name = str(getattr(getattr(error.orig, "diag", None), "constraint_name", ""))
+    if name not in CONFLICTS:
+        raise error
+    return Conflict(CONFLICTS[name])
+
+
+def _refuse(access: frozenset[str]) -> ResponseReturnValue | None:
+    """None if the actor may pass, a redirect to sign-in for strangers; raises Forbidden."""
+    if access == PUBLIC:
+        return None
+    if not current_user.is_authenticated:
+        wanted = request.full_path if request.method == "GET" else None
+        return redirect(url_for("security.login", next=wanted))
+    if access == SIGNED_IN or (g.actor.role is not None and g.actor.role in access):
+        return None
+    raise Forbidden
+
+
+def _find_actor() -> Actor:
+    """The actor of this request; the session sees only its municipality, and only its own guarded rows."""
+    appointment = _find_appointment()
+    if appointment is None:
+        user_id = current_user.id if current_user.is_authenticated else None
+        actor = Actor(_municipality_of_host(), user_id=user_id)
+        set_scope(db.session, Scope(actor.municipality_id, NOBODY, NOBODY))
+        return actor
+    actor = Actor(
+        municipality_id=appointment.municipality_id,
+        role=appointment.role,
+        user_id=appointment.user_id,
+        household_id=appointment.household_id,
+        provider_id=appointment.provider_id,
+    )
+    set_scope(db.session, scope_of(actor))
+    return actor
+
+
+def scope_of(actor: Actor) -> Scope:
+    """What row-level security lets an actor see: staff the municipality, others only their own guarded rows."""
+    if actor.role in STAFF:
+        return Scope(actor.municipality_id)
+    return Scope(actor.municipality_id, actor.household_id or NOBODY, actor.provider_id or NOBODY)
+
+
+def list_appointments(user_id: UUID) -> list[Appointment]:
+    """A user's roles, oldest first."""
+    return list(
+        db.session.exec(
+            select(Appointment)
+            .where(Appointment.user_id == user_id, col(Appointment.ended_at).is_(None))
+            .order_by(col(Appointment.created_at), col(Appointment.id))
+        )
+    )
+
+
+def _find_appointment() -> Appointment | None:
+    if not current_user.is_authenticated:
+        return None
+    mine = list_appointments(current_user.id)
+    chosen = session.get("appointment")
+    return next((one for one in mine if str(one.id) == chosen), mine[0] if mine else None)
+
+
+def _municipality_of_host() -> str:
+    """The municipality whose host name was called, else the one last chosen, else the only or first one; '' if none."""
+    host = request.host.split(":")[0]
+    found = db.session.exec(select(Municipality.id).where(Municipality.host == host)).first()
+    if found:
+        return found
+    known = list(db.session.exec(select(Municipality.id).order_by(col(Municipality.created_at), Municipality.id)))
+    chosen = str(session.get("municipality"))
+    return chosen if chosen in known else (known[0] if known else "")
+
+
+def actor() -> Actor:
+    """Who makes this request."""
+    return cast(Actor, g.actor)
+
+
+def now() -> datetime:
+    """The instant of this request, aware UTC, the same throughout."""
+    if "now" not in g:
+        g.now = datetime.now(UTC)
+    return cast(datetime, g.now)
+
+
+def id_from(text: str) -> UUID:
+    """A row's id from a URL; raises NotFound for what is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound from None
+
+
+def template_globals() -> dict[str, Any]:
+    """What every template knows: the actor and its municipality."""
+    who = g.get("actor")
+    municipality = db.session.get(Municipality, who.municipality_id) if who and who.municipality_id else None
+    return {"actor": who, "municipality": municipality, "Role": Role}
