@@ -29,14 +29,16 @@ def bind(app: Flask) -> None:
     _application[:] = [app]
 
 
-def job(name: str, **options: Any) -> Callable[[Work], procrastinate.tasks.Task[Any, Any, Any]]:
+Task = procrastinate.tasks.Task[Any, Any, Any]
+
+
+def job(name: str, retry: procrastinate.BaseRetryStrategy | bool = False) -> Callable[[Work], Task]:
     """Make a function a job called `name`: it gets a session bound to its municipality and commits at its end.
 
-    `options` are procrastinate's (`retry`, `queueing_lock`, ...). A job can be killed and run again at any point: it
-    must look at the state before it acts.
+    `retry` is procrastinate's. A job can be killed and run again at any point: it must look at the state before it acts.
     """
 
-    def register(work: Work) -> procrastinate.tasks.Task[Any, Any, Any]:
+    def register(work: Work) -> Task:
         @functools.wraps(work)
         def run(municipality_id: str, **arguments: Any) -> None:
             with _application[0].app_context():
@@ -44,7 +46,7 @@ def job(name: str, **options: Any) -> Callable[[Work], procrastinate.tasks.Task[
                 work(db.session, municipality_id, datetime.now(UTC), **arguments)
                 db.session.commit()
 
-        task: procrastinate.tasks.Task[Any, Any, Any] = queue.task(name=name, **options)(run)
+        task: Task = queue.task(name=name, retry=retry)(run)
         return task
 
     return register
@@ -52,7 +54,7 @@ def job(name: str, **options: Any) -> Callable[[Work], procrastinate.tasks.Task[
 
 def defer(
     session: Session,
-    task: procrastinate.tasks.Task[Any, Any, Any],
+    task: Task,
     municipality_id: str,
     *,
     at: datetime | None = None,

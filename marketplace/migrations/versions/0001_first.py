@@ -1,8 +1,10 @@
 """The first schema: tables, guards, policies, and procrastinate's job tables."""
 
+from contextlib import closing
 from importlib.resources import files
 
 from alembic import op
+from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
 from marketplace.migrations import guards
@@ -13,20 +15,26 @@ branch_labels = None
 depends_on = None
 
 
+def run_script(connection: Connection, script: str) -> None:
+    """Run several statements as they stand: no parameters, so no placeholders."""
+    with closing(connection.connection.cursor()) as cursor:
+        cursor.execute(script)
+
+
 def upgrade() -> None:
     for extension in guards.EXTENSIONS:
         op.execute(f"create extension if not exists {extension}")
     connection = op.get_bind()
     SQLModel.metadata.create_all(connection)
-    connection.exec_driver_sql(guards.FUNCTIONS)
-    connection.exec_driver_sql(guards.TRIGGERS)
+    run_script(connection, guards.FUNCTIONS)
+    run_script(connection, guards.TRIGGERS)
     for statement in guards.append_only():
         op.execute(statement)
     tables = [t.name for t in SQLModel.metadata.sorted_tables if "municipality_id" in t.c and t.name != "appointment"]
     for statement in guards.policies(tables):
         op.execute(statement)
     jobs = files("procrastinate").joinpath("sql/schema.sql").read_text()
-    connection.exec_driver_sql(jobs)
+    run_script(connection, jobs)
     op.execute("grant usage on schema public to app")
     op.execute("grant select, insert, update, delete on all tables in schema public to app")
     op.execute("grant usage, select on all sequences in schema public to app")

@@ -1,0 +1,29 @@
+"""Who may act for whom, and the record of what was done."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session
+
+from marketplace.accounts.models import Actor, AuditEntry
+
+
+def record(
+    session: Session, by: Actor, now: datetime, action: str, subject: str, subject_id: UUID | None = None, **detail: Any
+) -> None:
+    """Write one line of the audit log in the session's transaction; `detail` must hold no personal data."""
+    session.add(
+        AuditEntry(
+            municipality_id=by.municipality_id,
+            at=now,
+            user_id=by.user_id,
+            role=by.role,
+            on_behalf_of=by.on_behalf_of,
+            action=action,
+            subject=subject,
+            subject_id=subject_id,
+            reason=by.reason,
+            detail=detail,
+        )
+    )
