@@ -35,7 +35,7 @@ Task = procrastinate.tasks.Task[Any, Any, Any]
 def job(name: str, retry: procrastinate.BaseRetryStrategy | bool = False) -> Callable[[Work], Task]:
     """Make a function a job called `name`: it gets a session bound to its municipality and commits at its end.
 
-    `retry` is procrastinate's. A job can be killed and run again at any point: it must look at the state before it acts.
+    `retry` is procrastinate's. A job can be killed and run again at any point: it looks at the state before it acts.
     """
 
     def register(work: Work) -> Task:
