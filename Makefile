@@ -1,20 +1,103 @@
 # Condiviso: `make help` says what there is.
 PYTHON ?= python3
+PORT ?= 8000
+VAR ?= var
+WORKERS ?= 2
+
 VENV := .venv
+RUN := $(VENV)/bin
+UV := VIRTUAL_ENV=$(VENV) $(RUN)/uv
+CATALOGUES := $(wildcard marketplace/translations/*/LC_MESSAGES/messages.po)
+PYTEST := timeout --foreground 1200 $(RUN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+APT := DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends
+
+export UV_NO_PROGRESS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup
+.PHONY: help setup demo test check format bench browser screenshots messages lock clean chromium
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  PORT=$(PORT) and VAR=$(VAR) (the folder with all data) can be set: make demo PORT=8001 VAR=/srv/condiviso"
 
-setup: $(VENV)/ready ## make .venv with everything the project needs
+setup: $(VENV)/ready $(CATALOGUES:.po=.mo) ## make .venv with everything the project needs
 
+demo: setup ## run a synthetic city on 127.0.0.1:PORT until Ctrl-C
+	@VAR="$(VAR)" PORT="$(PORT)" exec $(RUN)/marketplace demo
+
+test: check chromium ## run every check and every test but the long suites
+	$(PYTEST) -m "not long"
+
+check: setup ## run the static checks: style, types, who may import whom, templates
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+	$(RUN)/djlint --quiet --lint templates
+
+format: setup ## put the code in the house's style
+	$(RUN)/ruff check --fix .
+	$(RUN)/ruff format .
+
+browser: setup chromium ## walk every page in Chromium, at every width, with axe
+	$(PYTEST) -m browser
+
+screenshots: setup chromium ## draw the README's pictures again
+	$(RUN)/python -m tests.journeys.screenshots
+
+bench: setup ## measure the matcher on the bench instances
+	$(RUN)/python -m tests.benchmarks
+
+messages: setup ## gather the words on screen into the catalogues
+	$(RUN)/pybabel -q extract --mapping pyproject.toml --keywords N_ --no-wrap --add-location never \
+		--project condiviso --output marketplace/translations/messages.pot .
+	@for language in en; do \
+		folder=marketplace/translations/$$language/LC_MESSAGES; \
+		if [ -f $$folder/messages.po ]; then \
+			$(RUN)/pybabel -q update --no-fuzzy-matching --no-wrap --locale $$language \
+				--input-file marketplace/translations/messages.pot --output-dir marketplace/translations; \
+		else \
+			$(RUN)/pybabel -q init --no-wrap --locale $$language \
+				--input-file marketplace/translations/messages.pot --output-dir marketplace/translations; \
+		fi; \
+	done
+
+lock: $(VENV)/ready ## choose the newest versions of all dependencies and write them down with their hashes
+	$(UV) pip compile --quiet --upgrade --extra dev pyproject.toml --output-file requirements.lock
+
+clean: ## remove what setup and the tools made, but no data
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results
+	find marketplace -name '*.mo' -delete
+
+# The environment: uv from the lock with its hash, then everything else from the lock with its hash.
 $(VENV)/ready: requirements.lock pyproject.toml
-	@echo "Setting up $(VENV) ..."
-	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	@test -x $(VENV)/bin/uv || $(VENV)/bin/pip install --quiet --disable-pip-version-check uv
-	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --no-deps --require-hashes -r requirements.lock
-	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation -e . 2>/dev/null \
-		|| VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --no-deps -e .
+	@echo "Setting up $(VENV): about a minute the first time ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name it: make setup PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(MAKE) --no-print-directory python-venv
+	@$(RUN)/python -c 'import pip' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@awk '/^uv==/{on = 1} on{print; if (!/\\$$/) exit}' requirements.lock > $(VENV)/uv.lock
+	@$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(VENV)/uv.lock
+	@test -w "$${UV_CACHE_DIR:-$${XDG_CACHE_HOME:-$$HOME}}" || export UV_NO_CACHE=1; \
+		$(UV) pip install --quiet --no-deps --require-hashes -r requirements.lock \
+		&& $(UV) pip install --quiet --no-deps --no-build-isolation --offline --editable .
 	@touch $@
+
+.PHONY: python-venv
+python-venv:
+	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+		|| { echo "Python's venv is missing; an administrator can install it: apt-get install python3-venv"; exit 1; }
+	@echo "Installing python3-venv ..."
+	@apt-get update --quiet=2 && $(APT) python3-venv >/dev/null
+
+%.mo: %.po $(VENV)/ready
+	@$(RUN)/pybabel -q compile --input-file $< --output-file $@
+
+chromium:
+	@command -v chromium >/dev/null && test -d /usr/share/fonts/truetype/dejavu && exit 0; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "The browser tests need Chromium: apt-get install chromium fonts-dejavu-core"; exit 1; \
+	fi; \
+	echo "Installing Chromium for the browser tests ..."; \
+	apt-get update --quiet=2 && $(APT) chromium fonts-dejavu-core >/dev/null
