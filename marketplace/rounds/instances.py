@@ -62,7 +62,7 @@ def build_instance(session: Session, municipality_id: str, on: date) -> Json:
 
 
 def list_standing(session: Session, municipality_id: str, providers: set[UUID], on: date) -> list[Standing]:
-    """The slots of `providers` that are proposed, confirmed or running after `on`, each with its active members in order."""
+    """The slots of `providers` that stand on the day `on`, each with its active members in order."""
     slots = session.exec(
         select(Slot)
         .where(
@@ -95,7 +95,7 @@ def _needs(session: Session, municipality_id: str, standing: set[UUID]) -> list[
             .join(Household, same_household)
             .where(
                 Need.municipality_id == municipality_id,
-                (Need.state == NeedState.OPEN) | col(Need.id).in_(standing),
+                (col(Need.state) == NeedState.OPEN) | col(Need.id).in_(standing),
             )
             .order_by(Need.code)
         )
