@@ -81,7 +81,7 @@ def list_standing(session: Session, municipality_id: str, providers: set[UUID], 
             col(Membership.slot_id).in_([slot.id for slot in slots]),
             col(Membership.state).in_((ProposalState.PROPOSED, ProposalState.ACCEPTED, ProposalState.CONFIRMED)),
         )
-        .order_by(Membership.rank, col(Membership.id))
+        .order_by(col(Membership.rank), col(Membership.id))
     ):
         members[membership.slot_id].append(membership)
     return [(slot, members[slot.id]) for slot in slots if members[slot.id]]
