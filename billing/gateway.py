@@ -1,0 +1,351 @@
+"""The only door to Stripe: each call carries our row's key, so that doing it again does nothing more."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import stripe
+
+CURRENCY = "eur"
+COUNTRY = "IT"
+WEBHOOK_TOLERANCE_SECONDS = 300
+
+# The shapes that the SDK's own types give to each call's parameters: what the local double is as strict as.
+PARAMETER_TYPES: Mapping[str, type] = {
+    "POST /v1/customers": stripe.params.CustomerCreateParams,
+    "POST /v1/checkout/sessions": stripe.params.checkout.SessionCreateParams,
+    "POST /v1/payment_intents": stripe.params.PaymentIntentCreateParams,
+    "POST /v1/payment_intents/{id}/confirm": stripe.params.PaymentIntentConfirmParams,
+    "POST /v1/refunds": stripe.params.RefundCreateParams,
+    "POST /v1/transfers": stripe.params.TransferCreateParams,
+    "POST /v1/transfers/{id}/reversals": stripe.params.TransferReversalCreateParams,
+    "POST /v1/accounts": stripe.params.AccountCreateParams,
+    "POST /v1/account_links": stripe.params.AccountLinkCreateParams,
+    "GET /v1/balance_transactions": stripe.params.BalanceTransactionListParams,
+}
+
+
+class GatewayError(Exception):
+    """Stripe refused the call for a reason that trying again will not change."""
+
+
+class GatewayUnavailableError(GatewayError):
+    """Nobody answered, or not now: the same call with the same key may be made again."""
+
+
+class ForgedEventError(Exception):
+    """A webhook whose signature or age is wrong, or whose body is no event."""
+
+
+class ChargeStatus(StrEnum):
+    """How a payment stands; only SUCCEEDED has moved money."""
+
+    SUCCEEDED = "succeeded"
+    PROCESSING = "processing"
+    NEEDS_FAMILY = "requires_action"
+    DECLINED = "declined"
+
+
+@dataclass(frozen=True)
+class Charge:
+    """One attempt's outcome; `reason` is Stripe's decline code, empty unless it was declined."""
+
+    intent_id: str
+    status: ChargeStatus
+    charge_id: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class HostedPage:
+    """A page of Stripe's own to send somebody to."""
+
+    id: str
+    url: str
+
+
+@dataclass(frozen=True)
+class SavedMethod:
+    """A card or a SEPA mandate that may be charged off session, and how people recognise it."""
+
+    customer_id: str
+    method_id: str
+    kind: str
+    last4: str
+
+
+@dataclass(frozen=True)
+class BalanceLine:
+    """One movement of Stripe's balance: `net_cents = amount_cents - fee_cents`; `reference` is our row's id."""
+
+    id: str
+    kind: str
+    amount_cents: int
+    fee_cents: int
+    source_id: str
+    reference: str
+    municipality_id: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """A webhook that Stripe signed: what happened (`type`) to which object, as of `created`."""
+
+    id: str
+    type: str
+    created: datetime
+    object: Mapping[str, Any]
+
+
+class Gateway:
+    """Stripe's API with one account's key; `base_url` points it at the local double when there is no key."""
+
+    def __init__(self, secret_key: str, *, base_url: str | None = None, timeout_seconds: float = 20) -> None:
+        self._connections = stripe.RequestsClient(timeout=timeout_seconds)
+        self._client = stripe.StripeClient(
+            secret_key,
+            base_addresses={"api": base_url} if base_url else None,
+            max_network_retries=2,
+            http_client=self._connections,
+        )
+
+    def close(self) -> None:
+        """Gives back the connections; a later call opens new ones."""
+        self._connections.close()  # type: ignore[no-untyped-call]
+
+    def create_customer(self, key: str, *, municipality_id: str, email: str | None) -> str:
+        """A payer at Stripe; its name stays with us."""
+        params: stripe.params.CustomerCreateParams = {
+            "metadata": {"reference": key, "municipality": municipality_id},
+            "preferred_locales": ["it"],
+        }
+        if email:
+            params["email"] = email
+        with _translated():
+            return self._client.v1.customers.create(params, {"idempotency_key": f"customer-{key}"}).id
+
+    def open_setup_page(self, key: str, *, customer_id: str, done_url: str, cancel_url: str) -> HostedPage:
+        """The hosted page where a family saves a card or a SEPA mandate; it needs no JavaScript of ours."""
+        with _translated():
+            page = self._client.v1.checkout.sessions.create(
+                {
+                    "mode": "setup",
+                    "customer": customer_id,
+                    "currency": CURRENCY,
+                    "allowed_payment_method_types": ["card", "sepa_debit"],
+                    "success_url": done_url,
+                    "cancel_url": cancel_url,
+                    "locale": "it",
+                    "client_reference_id": key,
+                },
+                {"idempotency_key": f"setup-{key}"},
+            )
+        return HostedPage(page.id, page.url or "")
+
+    def find_saved_method(self, page_id: str) -> SavedMethod | None:
+        """What a family saved on the hosted page `page_id`, or None while it has not."""
+        with _translated():
+            page = self._client.v1.checkout.sessions.retrieve(page_id)
+            if page.status != "complete" or page.setup_intent is None:
+                return None
+            setup = self._client.v1.setup_intents.retrieve(_id(page.setup_intent))
+            if setup.status != "succeeded" or setup.payment_method is None or setup.customer is None:
+                return None
+            method = self._client.v1.payment_methods.retrieve(_id(setup.payment_method))
+        details = getattr(method, method.type)
+        return SavedMethod(_id(setup.customer), method.id, method.type, details["last4"] or "")
+
+    def charge(
+        self,
+        key: str,
+        *,
+        customer_id: str,
+        method_id: str,
+        amount_cents: int,
+        group: str,
+        municipality_id: str,
+        description: str,
+    ) -> Charge:
+        """A first attempt to collect `amount_cents` off session; `group` ties its transfers to it."""
+        return _attempt(
+            lambda: self._client.v1.payment_intents.create(
+                {
+                    "amount": amount_cents,
+                    "currency": CURRENCY,
+                    "customer": customer_id,
+                    "payment_method": method_id,
+                    "confirm": True,
+                    "off_session": True,
+                    "transfer_group": group,
+                    "description": description,
+                    "metadata": {"reference": group, "municipality": municipality_id},
+                },
+                {"idempotency_key": key},
+            )
+        )
+
+    def charge_again(self, key: str, *, intent_id: str, method_id: str) -> Charge:
+        """Another attempt on a declined intent, perhaps with another method."""
+        return _attempt(
+            lambda: self._client.v1.payment_intents.confirm(
+                intent_id, {"payment_method": method_id, "off_session": True}, {"idempotency_key": key}
+            )
+        )
+
+    def get_charge(self, intent_id: str) -> Charge:
+        """How a payment stands now, whatever the webhooks said and in whatever order."""
+        with _translated():
+            return _charge(self._client.v1.payment_intents.retrieve(intent_id))
+
+    def refund(self, key: str, *, intent_id: str, amount_cents: int) -> str:
+        """Gives back a payment or a part of it; its transfers are reversed apart."""
+        with _translated():
+            return self._client.v1.refunds.create(
+                {"payment_intent": intent_id, "amount": amount_cents, "metadata": {"reference": key}},
+                {"idempotency_key": key},
+            ).id
+
+    def transfer(self, key: str, *, account_id: str, amount_cents: int, group: str, municipality_id: str) -> str:
+        """Pays a provider's connected account."""
+        with _translated():
+            return self._client.v1.transfers.create(
+                {
+                    "amount": amount_cents,
+                    "currency": CURRENCY,
+                    "destination": account_id,
+                    "transfer_group": group,
+                    "metadata": {"reference": key, "municipality": municipality_id},
+                },
+                {"idempotency_key": key},
+            ).id
+
+    def reverse_transfer(self, key: str, *, transfer_id: str, amount_cents: int) -> str:
+        """Takes a transfer, or a part of it, back."""
+        with _translated():
+            return self._client.v1.transfers.reversals.create(
+                transfer_id, {"amount": amount_cents, "metadata": {"reference": key}}, {"idempotency_key": key}
+            ).id
+
+    def create_account(self, key: str, *, municipality_id: str, email: str | None) -> str:
+        """A provider's connected account, which it completes on Stripe's own pages."""
+        params: stripe.params.AccountCreateParams = {
+            "type": "express",
+            "country": COUNTRY,
+            "capabilities": {"transfers": {"requested": True}},
+            "metadata": {"reference": key, "municipality": municipality_id},
+        }
+        if email:
+            params["email"] = email
+        with _translated():
+            return self._client.v1.accounts.create(params, {"idempotency_key": f"account-{key}"}).id
+
+    def open_onboarding_page(self, *, account_id: str, done_url: str, again_url: str) -> str:
+        """The address of the page where a provider gives Stripe what it asks for; good for a few minutes."""
+        with _translated():
+            return self._client.v1.account_links.create(
+                {
+                    "account": account_id,
+                    "type": "account_onboarding",
+                    "return_url": done_url,
+                    "refresh_url": again_url,
+                }
+            ).url
+
+    def can_be_paid(self, account_id: str) -> bool:
+        """Whether a connected account may receive transfers now."""
+        with _translated():
+            capabilities = self._client.v1.accounts.retrieve(account_id).capabilities
+        return capabilities is not None and getattr(capabilities, "transfers", None) == "active"
+
+    def iter_balance(self) -> Iterator[BalanceLine]:
+        """Every movement of our balance at Stripe, newest first."""
+        with _translated():
+            listed = self._client.v1.balance_transactions.list({"limit": 100, "expand": ["data.source"]})
+            for line in listed.auto_paging_iter():
+                yield _balance_line(line)
+
+
+def read_event(payload: bytes, signature: str | None, secret: str, now: datetime) -> Event:
+    """The event that a webhook carries; ForgedEventError unless Stripe signed it, at most five minutes from `now`.
+
+    Signature scheme: HMAC-SHA256 with the endpoint's secret over "<t>.<payload>", in the header "t=...,v1=...".
+    """
+    parts = [part.partition("=") for part in (signature or "").split(",")]
+    stamps = [value for name, _, value in parts if name.strip() == "t"]
+    if len(stamps) != 1 or not stamps[0].isdecimal() or not stamps[0].isascii():
+        raise ForgedEventError("no signature")
+    expected = hmac.digest(secret.encode(), stamps[0].encode() + b"." + payload, "sha256").hex()
+    given = [value for name, _, value in parts if name.strip() == "v1"]
+    if not any(hmac.compare_digest(expected.encode(), value.encode()) for value in given):
+        raise ForgedEventError("wrong signature")
+    if abs(now.timestamp() - int(stamps[0])) > WEBHOOK_TOLERANCE_SECONDS:
+        raise ForgedEventError("too old")
+    try:
+        body = json.loads(payload)
+        return Event(
+            str(body["id"]),
+            str(body["type"]),
+            datetime.fromtimestamp(body["created"], UTC),
+            dict(body["data"]["object"]),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise ForgedEventError("not an event") from error
+
+
+def _id(expandable: Any) -> str:
+    """The id of what Stripe gives either as an id or as an object."""
+    return expandable if isinstance(expandable, str) else str(expandable.id)
+
+
+def _charge(intent: stripe.PaymentIntent) -> Charge:
+    charge_id = _id(intent.latest_charge) if intent.latest_charge else ""
+    if intent.status in {"succeeded", "processing", "requires_action"}:
+        return Charge(intent.id, ChargeStatus(intent.status), charge_id)
+    error = intent.last_payment_error
+    reason = (error.decline_code or error.code or "") if error else intent.status
+    return Charge(intent.id, ChargeStatus.DECLINED, charge_id, reason)
+
+
+def _attempt(confirm: Callable[[], stripe.PaymentIntent]) -> Charge:
+    """The outcome of one attempt to charge: a declined card is an outcome, not a fault."""
+    with _translated():
+        try:
+            return _charge(confirm())
+        except stripe.CardError as refused:
+            error = refused.error
+            if error is None or error.payment_intent is None:
+                raise
+            reason = error.decline_code or error.code or "declined"
+            asks_family = reason == "authentication_required"
+            status = ChargeStatus.NEEDS_FAMILY if asks_family else ChargeStatus.DECLINED
+            return Charge(_id(error.payment_intent), status, reason=reason)
+
+
+def _balance_line(line: stripe.BalanceTransaction) -> BalanceLine:
+    source: Any = line.source
+    kept = getattr(source, "metadata", None)
+    metadata: dict[str, str] = kept.to_dict() if kept else {}
+    reference, municipality = metadata.get("reference", ""), metadata.get("municipality", "")
+    return BalanceLine(line.id, line.type, line.amount, line.fee, getattr(source, "id", ""), reference, municipality)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Stripe's errors as ours: worth another try with the same key, or not."""
+    try:
+        yield
+    except (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError) as error:
+        raise GatewayUnavailableError(str(error)) from error
+    except stripe.IdempotencyError as error:
+        raise GatewayError(str(error)) from error
+    except stripe.StripeError as error:
+        if (error.http_status or 0) >= 500 or error.http_status == 409:
+            raise GatewayUnavailableError(str(error)) from error
+        raise GatewayError(str(error)) from error

@@ -1,0 +1,409 @@
+"""What Stripe does on each call, as far as we use it: objects, balance movements and events, in its own words."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from marketplace.demo.payments.store import Store, new_id, timestamp
+
+Body = dict[str, Any]
+FEE_FIXED_CENTS = 25
+FEE_PER_MILLE = 15
+DEBIT_FEE_CENTS = 35
+
+# What the hosted page offers: name, kind, last digits, how it behaves when it is charged.
+METHODS: Mapping[str, tuple[str, str, str]] = {
+    "visa": ("card", "4242", "succeeds"),
+    "declined": ("card", "0341", "card_declined"),
+    "no_funds": ("card", "9995", "insufficient_funds"),
+    "authenticate": ("card", "3184", "authentication_required"),
+    "disputed": ("card", "0259", "disputed"),
+    "iban": ("sepa_debit", "3456", "succeeds"),
+    "iban_bounces": ("sepa_debit", "4321", "bounces"),
+}
+
+
+@dataclass
+class StripeFault(Exception):
+    """An error as Stripe answers it; `kept` ones are replayed for the same idempotency key."""
+
+    status: int
+    type: str
+    code: str
+    message: str
+    param: str | None = None
+    more: Mapping[str, Any] | None = None
+
+    @property
+    def is_kept(self) -> bool:
+        return self.status == 402
+
+    def body(self) -> Body:
+        error = {"type": self.type, "code": self.code, "message": self.message, "param": self.param}
+        return {"error": {name: value for name, value in error.items() if value is not None} | dict(self.more or {})}
+
+
+def invalid(code: str, message: str, param: str | None = None, status: int = 400) -> StripeFault:
+    return StripeFault(status, "invalid_request_error", code, message, param)
+
+
+def get(store: Store, kind: str, object_id: str, param: str = "id") -> Body:
+    body = store.find(kind, object_id)
+    if body is None:
+        raise invalid("resource_missing", f"No such {kind}: '{object_id}'", param, 404 if param == "id" else 400)
+    return body
+
+
+def emit(store: Store, type_: str, body: Body, delay_seconds: float = 0) -> None:
+    """An event about an object, as it is now, to be delivered when it is due."""
+    event_id = new_id("evt")
+    event = {
+        "id": event_id,
+        "object": "event",
+        "type": type_,
+        "created": timestamp(),
+        "livemode": False,
+        "data": {"object": body},
+    }
+    due = time.time() + delay_seconds + float(store.switch("webhook_delay_seconds"))
+    store.put_event(event, due)
+    if store.switch("duplicate_webhooks"):
+        store.put_event(event | {"id": event_id + "_again"}, due)
+
+
+def balance_cents(store: Store) -> int:
+    return sum(line["net"] for line in store.newest("balance_transaction"))
+
+
+def _move(store: Store, type_: str, source: Body, amount: int, fee: int = 0) -> str:
+    line = {
+        "id": new_id("txn"),
+        "object": "balance_transaction",
+        "type": type_,
+        "amount": amount,
+        "fee": fee,
+        "net": amount - fee,
+        "currency": "eur",
+        "source": source["id"],
+        "source_kind": source["object"],
+        "created": timestamp(),
+    }
+    store.put("balance_transaction", line)
+    return str(line["id"])
+
+
+def create_customer(store: Store, params: Body) -> Body:
+    customer = {"id": new_id("cus"), "object": "customer", "created": timestamp(), "metadata": {}} | params
+    return store.put("customer", customer)
+
+
+def create_session(store: Store, params: Body, base_url: str) -> Body:
+    if params.get("mode") != "setup":
+        raise invalid("parameter_invalid", "This stand-in has the mode 'setup' alone.", "mode")
+    for needed in ("success_url", "currency"):
+        if needed not in params:
+            raise invalid("parameter_missing", f"Missing required param: {needed}.", needed)
+    if "customer" in params:
+        get(store, "customer", params["customer"], "customer")
+    session_id = new_id("cs_test")
+    session = {
+        "id": session_id,
+        "object": "checkout.session",
+        "status": "open",
+        "setup_intent": None,
+        "url": f"{base_url}/pagina/{session_id}",
+        "created": timestamp(),
+    }
+    return store.put("checkout.session", session | params)
+
+
+def complete_session(store: Store, session_id: str, choice: str) -> Body:
+    """What happens when somebody saves the method `choice` on the hosted page."""
+    session = get(store, "checkout.session", session_id)
+    if session["status"] != "open":
+        return session
+    kind, last4, behaves = METHODS[choice]
+    method = {
+        "id": new_id("pm"),
+        "object": "payment_method",
+        "type": kind,
+        kind: {"last4": last4} | ({"brand": "visa"} if kind == "card" else {}),
+        "customer": session.get("customer"),
+        "behaves": behaves,
+    }
+    store.put("payment_method", method)
+    setup = {
+        "id": new_id("seti"),
+        "object": "setup_intent",
+        "status": "succeeded",
+        "customer": session.get("customer"),
+        "payment_method": method["id"],
+        "usage": "off_session",
+    }
+    store.put("setup_intent", setup)
+    store.put("checkout.session", session | {"status": "complete", "setup_intent": setup["id"]})
+    completed = get(store, "checkout.session", session_id)
+    emit(store, "setup_intent.succeeded", setup)
+    emit(store, "checkout.session.completed", completed)
+    return completed
+
+
+def create_intent(store: Store, params: Body) -> Body:
+    if params["amount"] < 50:
+        raise invalid("amount_too_small", "Amount must be at least €0.50 eur", "amount")
+    if params["currency"] != "eur":
+        raise invalid("parameter_invalid", "Invalid currency", "currency")
+    intent: Body = {
+        "id": new_id("pi"),
+        "object": "payment_intent",
+        "status": "requires_confirmation",
+        "latest_charge": None,
+        "last_payment_error": None,
+        "created": timestamp(),
+        "metadata": {},
+    }
+    intent |= {name: value for name, value in params.items() if name not in {"confirm", "off_session", "expand"}}
+    store.put("payment_intent", intent)
+    return confirm_intent(store, intent["id"], params) if params.get("confirm") else intent
+
+
+def confirm_intent(store: Store, intent_id: str, params: Body) -> Body:
+    """One attempt to collect: succeeds, is on its way (SEPA), or is declined with 402."""
+    intent = get(store, "payment_intent", intent_id)
+    if intent["status"] in {"succeeded", "processing", "canceled"}:
+        raise invalid("payment_intent_unexpected_state", f"This PaymentIntent's status is {intent['status']}.")
+    method_id = params.get("payment_method") or intent.get("payment_method")
+    if not method_id:
+        raise invalid("payment_intent_invalid_parameter", "A payment method is needed to confirm.", "payment_method")
+    method = get(store, "payment_method", method_id, "payment_method")
+    if method["customer"] != intent.get("customer"):
+        raise invalid("payment_method_not_available", "The method belongs to another customer.", "payment_method")
+    intent["payment_method"] = method_id
+    code = _decline_code(store, method)
+    if code:
+        _decline(store, intent, code)
+    charge = _charge(store, intent, method)
+    intent |= {"latest_charge": charge["id"], "last_payment_error": None}
+    if method["type"] == "sepa_debit":
+        store.put("payment_intent", intent | {"status": "processing"})
+        emit(store, "payment_intent.processing", intent | {"status": "processing"})
+        return intent | {"status": "processing"}
+    _settle(store, intent | {"status": "processing"}, charge, method)
+    return get(store, "payment_intent", intent_id)
+
+
+def _decline_code(store: Store, method: Body) -> str:
+    if store.count_down("decline_next"):
+        return str(store.switch("decline_code"))
+    if store.count_down("authenticate_next"):
+        return "authentication_required"
+    behaves = str(method["behaves"])
+    return behaves if behaves in {"card_declined", "insufficient_funds", "authentication_required"} else ""
+
+
+def _decline(store: Store, intent: Body, code: str) -> None:
+    needs_family = code == "authentication_required"
+    error = {
+        "type": "card_error",
+        "code": code if needs_family else "card_declined",
+        "decline_code": code,
+        "message": "Your card was declined.",
+    }
+    intent |= {"status": "requires_payment_method", "last_payment_error": error}
+    store.put("payment_intent", intent)
+    emit(store, "payment_intent.payment_failed", intent)
+    more = {"decline_code": code, "payment_intent": intent}
+    raise StripeFault(402, "card_error", error["code"], error["message"], more=more)
+
+
+def _charge(store: Store, intent: Body, method: Body) -> Body:
+    copied = ("amount", "currency", "customer", "transfer_group", "metadata")
+    charge = {
+        "id": new_id("py" if method["type"] == "sepa_debit" else "ch"),
+        "object": "charge",
+        "payment_intent": intent["id"],
+        "amount_refunded": 0,
+        "status": "pending",
+        "created": timestamp(),
+    } | {name: intent.get(name) for name in copied}
+    return store.put("charge", charge)
+
+
+def _settle(store: Store, intent: Body, charge: Body, method: Body) -> None:
+    """The money arrives: balance, charge, intent and events."""
+    amount = int(intent["amount"])
+    debit = method["type"] == "sepa_debit"
+    fee = DEBIT_FEE_CENTS if debit else FEE_FIXED_CENTS + (amount * FEE_PER_MILLE + 999) // 1000
+    line = _move(store, "payment" if debit else "charge", charge, amount, fee)
+    store.put("charge", charge | {"status": "succeeded", "balance_transaction": line})
+    done = store.put("payment_intent", intent | {"status": "succeeded"})
+    emit(store, "payment_intent.succeeded", done)
+    if method["behaves"] == "disputed" or store.count_down("dispute_next"):
+        dispute(store, charge["id"])
+
+
+def advance_debits(store: Store, now: float) -> None:
+    """SEPA debits that were on their way long enough succeed, or bounce."""
+    delay = float(store.switch("debit_delay_seconds"))
+    for intent in store.newest("payment_intent"):
+        if intent["status"] != "processing" or intent["created"] + delay > now:
+            continue
+        method = get(store, "payment_method", intent["payment_method"])
+        charge = get(store, "charge", intent["latest_charge"])
+        if method["behaves"] == "bounces":
+            error = {"type": "card_error", "code": "debit_not_authorized", "decline_code": "debit_not_authorized"}
+            store.put("charge", charge | {"status": "failed"})
+            failed = store.put(
+                "payment_intent", intent | {"status": "requires_payment_method", "last_payment_error": error}
+            )
+            emit(store, "payment_intent.payment_failed", failed)
+        else:
+            _settle(store, intent, charge, method)
+
+
+def dispute(store: Store, charge_id: str) -> Body:
+    """The payer's bank takes the money back."""
+    charge = get(store, "charge", charge_id)
+    body = {
+        "id": new_id("dp"),
+        "object": "dispute",
+        "charge": charge_id,
+        "payment_intent": charge["payment_intent"],
+        "amount": charge["amount"],
+        "currency": "eur",
+        "reason": "fraudulent",
+        "status": "needs_response",
+        "metadata": charge["metadata"],
+        "created": timestamp(),
+    }
+    store.put("dispute", body)
+    _move(store, "adjustment", body, -int(charge["amount"]))
+    emit(store, "charge.dispute.created", body)
+    emit(store, "charge.dispute.funds_withdrawn", body)
+    return body
+
+
+def create_refund(store: Store, params: Body) -> Body:
+    intent = get(store, "payment_intent", params.get("payment_intent", ""), "payment_intent")
+    if intent["status"] != "succeeded":
+        raise invalid("charge_not_refundable", "This PaymentIntent has no successful charge.", "payment_intent")
+    charge = get(store, "charge", intent["latest_charge"])
+    left = charge["amount"] - charge["amount_refunded"]
+    amount = params.get("amount", left)
+    if not 0 < amount <= left:
+        raise invalid(
+            "amount_too_large", f"Refund amount is greater than unrefunded amount on charge ({left}).", "amount"
+        )
+    refund = {
+        "id": new_id("re"),
+        "object": "refund",
+        "amount": amount,
+        "currency": "eur",
+        "charge": charge["id"],
+        "payment_intent": intent["id"],
+        "status": "succeeded",
+        "metadata": charge["metadata"] | params.get("metadata", {}),
+        "created": timestamp(),
+    }
+    store.put("refund", refund)
+    store.put("charge", charge | {"amount_refunded": charge["amount_refunded"] + amount})
+    _move(store, "refund", refund, -amount)
+    emit(store, "refund.created", refund)
+    emit(store, "charge.refunded", charge | {"amount_refunded": charge["amount_refunded"] + amount})
+    return refund
+
+
+def create_transfer(store: Store, params: Body) -> Body:
+    account = get(store, "account", params["destination"], "destination")
+    if account["capabilities"].get("transfers") != "active":
+        raise invalid(
+            "insufficient_capabilities_for_transfer", "The destination account cannot be paid yet.", "destination"
+        )
+    amount = params.get("amount", 0)
+    if amount <= 0:
+        raise invalid("parameter_invalid_integer", "This value must be greater than or equal to 1.", "amount")
+    if amount > balance_cents(store):
+        raise invalid("balance_insufficient", "You have insufficient available funds in your Stripe account.")
+    transfer = {
+        "id": new_id("tr"),
+        "object": "transfer",
+        "amount_reversed": 0,
+        "reversed": False,
+        "metadata": {},
+        "created": timestamp(),
+    } | params
+    store.put("transfer", transfer)
+    _move(store, "transfer", transfer, -amount)
+    emit(store, "transfer.created", transfer)
+    return transfer
+
+
+def reverse_transfer(store: Store, transfer_id: str, params: Body) -> Body:
+    transfer = get(store, "transfer", transfer_id)
+    left = transfer["amount"] - transfer["amount_reversed"]
+    amount = params.get("amount", left)
+    if not 0 < amount <= left:
+        raise invalid("amount_too_large", f"Reversal amount is greater than the unreversed amount ({left}).", "amount")
+    reversal = {
+        "id": new_id("trr"),
+        "object": "transfer_reversal",
+        "amount": amount,
+        "currency": "eur",
+        "transfer": transfer_id,
+        "metadata": transfer["metadata"] | params.get("metadata", {}),
+        "created": timestamp(),
+    }
+    store.put("transfer_reversal", reversal)
+    reversed_cents = transfer["amount_reversed"] + amount
+    changed = transfer | {"amount_reversed": reversed_cents, "reversed": reversed_cents == transfer["amount"]}
+    store.put("transfer", changed)
+    _move(store, "transfer_refund", reversal, amount)
+    emit(store, "transfer.reversed", changed)
+    return reversal
+
+
+def create_account(store: Store, params: Body) -> Body:
+    if params.get("type") not in {"express", "standard", "custom"}:
+        raise invalid("parameter_invalid", "Invalid type", "type")
+    asked = params.get("capabilities", {})
+    capabilities = {name: "inactive" for name, wish in asked.items() if wish.get("requested")}
+    kept = {name: value for name, value in params.items() if name != "capabilities"}
+    account = {"id": new_id("acct"), "object": "account", "metadata": {}, "created": timestamp()}
+    return store.put("account", account | kept | {"capabilities": capabilities, "details_submitted": False})
+
+
+def create_account_link(store: Store, params: Body, base_url: str) -> Body:
+    get(store, "account", params["account"], "account")
+    link_id = new_id("alink")
+    link = {"id": link_id, "object": "account_link", "created": timestamp(), "expires_at": timestamp() + 300}
+    link |= {"url": f"{base_url}/conto/{link_id}"}
+    store.put("account_link", link | params)
+    return link
+
+
+def complete_onboarding(store: Store, account_id: str) -> Body:
+    """What happens when a provider fills in the onboarding page."""
+    account = get(store, "account", account_id)
+    active = dict.fromkeys(account["capabilities"], "active")
+    account = store.put("account", account | {"capabilities": active, "details_submitted": True})
+    emit(store, "account.updated", account)
+    return account
+
+
+def list_balance(store: Store, params: Body) -> Body:
+    """Movements newest first, by pages; `data.source` expands."""
+    lines = store.newest("balance_transaction")
+    if after := params.get("starting_after"):
+        position = next((index for index, line in enumerate(lines) if line["id"] == after), None)
+        if position is None:
+            raise invalid("resource_missing", f"No such balance transaction: '{after}'", "starting_after")
+        lines = lines[position + 1 :]
+    limit = min(int(params.get("limit", 10)), 100)
+    data = []
+    for line in lines[:limit]:
+        kind = line.pop("source_kind")
+        if "data.source" in params.get("expand", []):
+            line["source"] = store.find(kind, line["source"])
+        data.append(line)
+    return {"object": "list", "data": data, "has_more": len(lines) > limit, "url": "/v1/balance_transactions"}
