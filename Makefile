@@ -11,6 +11,7 @@ CATALOGUES := $(wildcard marketplace/translations/*/LC_MESSAGES/messages.po)
 PYTEST := timeout --foreground 1200 $(RUN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 APT := DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends
 
+unexport PYTHONDONTWRITEBYTECODE  # without compiled modules a start takes seconds longer
 export UV_NO_PROGRESS = 1
 
 .DEFAULT_GOAL := help
@@ -82,6 +83,7 @@ $(VENV)/ready: requirements.lock pyproject.toml
 	@test -w "$${UV_CACHE_DIR:-$${XDG_CACHE_HOME:-$$HOME}}" || export UV_NO_CACHE=1; \
 		$(UV) pip install --quiet --no-deps --require-hashes -r requirements.lock \
 		&& $(UV) pip install --quiet --no-deps --no-build-isolation --offline --editable .
+	@$(RUN)/python -c "import marketplace.cli"  # compiles what every command imports
 	@touch $@
 
 .PHONY: python-venv

@@ -137,7 +137,7 @@ def start_server(
             preexec_fn=_die_with_the_keeper,  # noqa: PLW1509 - this program has one thread
         )
     deadline = time.monotonic() + START_SECONDS
-    question = [str(programs / "pg_isready"), "-q", "-h", str(sockets), "-U", "app", "-d", "condiviso"]
+    question = [str(programs / "pg_isready"), "-q", "-h", str(sockets), "-U", "app", "-d", "postgres"]
     while subprocess.run(question, env=ENVIRONMENT, check=False).returncode:
         if server.poll() is not None or time.monotonic() > deadline:
             stop_server(server)

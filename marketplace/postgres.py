@@ -167,7 +167,7 @@ def _answers(sockets: Path) -> bool:
     if not (sockets / SOCKET_NAME).exists():
         return False
     try:
-        psycopg.connect(host=str(sockets), user="app", dbname="condiviso", connect_timeout=5).close()
+        psycopg.connect(host=str(sockets), user="app", dbname="postgres", connect_timeout=5).close()
     except psycopg.OperationalError:
         return False
     return True
