@@ -4,9 +4,14 @@ from flask_security import FSQLALiteUserDatastore, RoleMixin, Security
 from flask_security.utils import aware_utcnow
 from flask_wtf import CSRFProtect
 
+from marketplace import pages
 from marketplace.accounts.models import User
+from marketplace.assets import init_assets
 from marketplace.config import Settings
 from marketplace.db import db
+from marketplace.filters import init_filters
+from marketplace.i18n import init_i18n
+from marketplace.navigation import init_navigation
 from marketplace.sealed import keyring
 from marketplace.web import Application, template_globals
 
@@ -14,7 +19,7 @@ from marketplace.web import Application, template_globals
 def create_app(settings: Settings, database_url: str) -> Application:
     """The web application on the database at `database_url` (as the role `app`)."""
     keyring.unlock(list(settings.keys))
-    app = Application("marketplace", template_folder="../templates", static_folder="static")
+    app = Application("marketplace", template_folder="../templates", static_folder=None)
     app.config.update(
         SECRET_KEY=settings.keys[0],
         SECRET_KEY_FALLBACKS=list(settings.keys[1:]),
@@ -29,6 +34,8 @@ def create_app(settings: Settings, database_url: str) -> Application:
     db.init_app(app)
     CSRFProtect(app)
     Security(app, FSQLALiteUserDatastore(db, User, RoleMixin))
+    for give in (init_i18n, init_filters, init_assets, init_navigation):
+        give(app)
     app.context_processor(template_globals)
     register_rooms(app)
     return app
@@ -49,6 +56,7 @@ def security_settings(settings: Settings) -> dict[str, object]:
 
 def register_rooms(app: Application) -> None:
     """Every room's pages and handlers."""
+    app.register_blueprint(pages.blueprint)
 
 
 __all__ = ["create_app"]

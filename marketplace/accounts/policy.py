@@ -51,7 +51,7 @@ class Policy(BaseModel):
     safety: tuple[SafetyStep, ...] = (
         SafetyStep(under_age=3, seats_max=2),
         SafetyStep(under_age=6, seats_max=4),
-        SafetyStep(under_age=18, seats_max=6),
+        SafetyStep(under_age=111, seats_max=6),
     )
     subjects: dict[str, str] = {
         "matematica": "maths",

@@ -1,0 +1,60 @@
+// Comfort only: every page works without this file.
+"use strict";
+
+// A second tap on the same button sends nothing twice; going back makes the form ready again.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  if (!event.defaultPrevented && form.method === "post" && !form.matches("[data-again]")) {
+    form.dataset.sent = "yes";
+    event.submitter?.setAttribute("aria-disabled", "true");
+  }
+});
+
+function ready(root) {
+  root.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
+  root.querySelectorAll("button[aria-disabled]").forEach((button) => button.removeAttribute("aria-disabled"));
+}
+window.addEventListener("pageshow", () => ready(document));
+document.addEventListener("htmx:afterRequest", () => ready(document));
+
+// What a swapped fragment has to say is read out by a region that was there before.
+document.addEventListener("htmx:afterSettle", () => {
+  const words = document.querySelector("[data-say]");
+  if (words) document.getElementById("stato").textContent = words.textContent.trim();
+});
+
+// Choosing a quarter hour means "another time".
+document.addEventListener("change", (event) => {
+  if (!event.target.matches("[data-hours-other]")) return;
+  const other = event.target.closest("fieldset").querySelector("[value='altro']");
+  if (other) other.checked = true;
+});
+
+// The error summary's links put the cursor into the field.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest(".error-summary a[href^='#']");
+  const field = link && document.getElementById(link.hash.slice(1));
+  if (field) {
+    event.preventDefault();
+    field.focus();
+    field.scrollIntoView({ block: "center" });
+  }
+});
+
+// Paper shows what the screen folds.
+window.addEventListener("beforeprint", () => {
+  document.querySelectorAll("main details:not([open])").forEach((fold) => {
+    fold.open = true;
+    fold.dataset.unfolded = "yes";
+  });
+});
+window.addEventListener("afterprint", () => {
+  document.querySelectorAll("details[data-unfolded]").forEach((fold) => {
+    fold.open = false;
+    delete fold.dataset.unfolded;
+  });
+});
