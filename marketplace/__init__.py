@@ -9,6 +9,7 @@ from marketplace.accounts.models import User
 from marketplace.assets import init_assets
 from marketplace.config import Settings
 from marketplace.db import db
+from marketplace.failures import init_failures
 from marketplace.filters import init_filters
 from marketplace.i18n import init_i18n
 from marketplace.navigation import init_navigation
@@ -34,7 +35,7 @@ def create_app(settings: Settings, database_url: str) -> Application:
     db.init_app(app)
     CSRFProtect(app)
     Security(app, FSQLALiteUserDatastore(db, User, RoleMixin))
-    for give in (init_i18n, init_filters, init_assets, init_navigation):
+    for give in (init_i18n, init_filters, init_assets, init_navigation, init_failures):
         give(app)
     app.context_processor(template_globals)
     register_rooms(app)

@@ -27,6 +27,18 @@ document.addEventListener("htmx:afterSettle", () => {
   if (words) document.getElementById("stato").textContent = words.textContent.trim();
 });
 
+// A fragment that fails shows the whole failure; without network, what was typed stays and the page says so.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.xhr.status < 400) return;
+  event.detail.shouldSwap = true;
+  event.detail.target = document.querySelector("main");
+  event.detail.selectOverride = "main > *";
+  event.detail.swapOverride = "innerHTML";
+});
+document.addEventListener("htmx:sendError", () => {
+  document.getElementById("senza-rete").hidden = false;
+});
+
 // Choosing a quarter hour means "another time".
 document.addEventListener("change", (event) => {
   if (!event.target.matches("[data-hours-other]")) return;
