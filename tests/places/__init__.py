@@ -1,0 +1,1 @@
+"""Tests of places and the register of addresses."""
