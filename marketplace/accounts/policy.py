@@ -1,7 +1,7 @@
 """A municipality's rules are dated data: the version valid on a day, over the defaults written here."""
 
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 from sqlmodel import Session, col, select
@@ -32,6 +32,9 @@ class Policy(BaseModel):
     withdrawal_days: int = 14
     absence_notice_hours: int = 24
     absence_notified_is_free: bool = True
+    absence_rise_borne_by: Literal["others", "absent", "guarantee"] = "others"
+    absence_is_subsidised: bool = True
+    cancelled_day_percent: str = "50"
     unrecorded_after_hours: int = 48
     payout_delay_days: int = 7
     charge_after_days: int = 7

@@ -31,6 +31,7 @@ class Household(Row, table=True):
     lon: float
     stripe_customer_id: str | None = None
     stripe_payment_method_id: str | None = None
+    stripe_method_label: str = Field(default="", max_length=40)
     created_at: datetime
 
 

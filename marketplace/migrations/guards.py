@@ -4,7 +4,7 @@ EXTENSIONS = ("btree_gist", "pg_trgm")
 
 APPEND_ONLY = (
     "audit_entry", "accreditation_decision", "attendance", "ledger_entry", "posting", "statement_line", "month_closing",
-    "policy_version",
+    "policy_version", "settlement",
 )  # fmt: skip
 
 FUNCTIONS = """

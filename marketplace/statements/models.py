@@ -54,7 +54,10 @@ class Statement(Row, table=True):
 
 
 class StatementLine(Row, table=True):
-    """One membership at one meeting: share, subsidy and why; corrections are lines of a later month."""
+    """One membership at one meeting: the share, who pays it, and why; a correction is a line of a later month.
+
+    `provider_cents` is the part of the net that is the provider's: due to it once this family has paid.
+    """
 
     __tablename__ = "statement_line"
     __table_args__ = (
@@ -62,18 +65,22 @@ class StatementLine(Row, table=True):
         refers("meeting"),
         refers("membership"),
         UniqueConstraint("municipality_id", "meeting_id", "membership_id", "kind", name="line_once"),
+        refers("provider"),
         check("line_adds_up", "net_cents = share_cents - subsidy_cents - guarantee_cents"),
+        Index("line_by_provider", "municipality_id", "provider_id"),
     )
 
     statement_id: UUID = Field(index=True)
     household_id: UUID
     meeting_id: UUID
     membership_id: UUID
-    kind: str = Field(default="session", max_length=20)
+    provider_id: UUID
+    kind: str = Field(default="meeting", max_length=20)
     share_cents: int = cents()
     subsidy_cents: int = cents()
     guarantee_cents: int = cents(0)
     net_cents: int = cents()
+    provider_cents: int = cents(0)
     explanation: dict[str, Any] = json_object()
 
 
@@ -114,7 +121,7 @@ class PaymentState(StrEnum):
 
 
 class Payment(Row, table=True):
-    """One attempt chain to collect a statement; its id is Stripe's idempotency key."""
+    """The collection of one statement; its id and an attempt's number are Stripe's idempotency key."""
 
     __table_args__ = (
         refers("statement"),
@@ -133,22 +140,42 @@ class Payment(Row, table=True):
     updated_at: datetime
 
 
+class Settlement(Row, table=True):
+    """The municipality paid, by bank, what its programmes and its guarantee fund owe for a month: once."""
+
+    __table_args__ = (
+        refers("month_closing", "closing_id"),
+        UniqueConstraint("municipality_id", "closing_id", name="settled_once"),
+        check("settlement_positive", "paid_cents > 0"),
+    )
+
+    closing_id: UUID
+    paid_cents: int = cents()
+    settled_at: datetime
+    settled_by: UUID | None = None
+
+
 class Payout(Row, table=True):
-    """What a provider is paid for a statement that was paid; never twice."""
+    """What a provider is paid of a paid statement (by Stripe) or of a settled month (by bank); never twice."""
 
     __table_args__ = (
         refers("provider"),
         refers("statement"),
+        refers("settlement"),
         UniqueConstraint("municipality_id", "provider_id", "statement_id", name="payout_once"),
-        check("payout_positive", "cents > 0"),
+        UniqueConstraint("municipality_id", "provider_id", "settlement_id", name="settlement_payout_once"),
+        check("payout_positive", "due_cents > 0"),
+        check("payout_has_one_source", "(statement_id is null) <> (settlement_id is null)"),
     )
 
     provider_id: UUID = Field(index=True)
-    statement_id: UUID
-    cents: int = cents()
+    statement_id: UUID | None = None
+    settlement_id: UUID | None = None
+    due_cents: int = cents()
     due_on: date
     stripe_transfer_id: str | None = None
     paid_at: datetime | None = None
+    failure: str = Field(default="", max_length=300)
 
 
 class StripeEvent(SQLModel, table=True):
