@@ -48,6 +48,13 @@ class Person(Row, table=True):
     languages: list[str] = json_list()
     created_at: datetime
 
+    def age_at(self, day: date) -> int | None:
+        """The age on a day: a year more at each anniversary of `age_on`, as there is no birth date."""
+        if self.age is None:
+            return None
+        before_anniversary = (day.month, day.day) < (self.age_on.month, self.age_on.day)
+        return min(110, self.age + max(0, day.year - self.age_on.year - before_anniversary))
+
 
 class MeansTestState(StrEnum):
     """Whether an officer has looked at the declaration."""
