@@ -4,14 +4,18 @@ from flask_security import FSQLALiteUserDatastore, RoleMixin, Security
 from flask_security.utils import aware_utcnow
 from flask_wtf import CSRFProtect
 
-from marketplace import pages
+from marketplace import health, pages
+from marketplace.accounts import views as accounts
 from marketplace.accounts.models import User
 from marketplace.assets import init_assets
 from marketplace.config import Settings
 from marketplace.db import db
+from marketplace.demo import views as demo
 from marketplace.failures import init_failures
 from marketplace.filters import init_filters
+from marketplace.home import views as home
 from marketplace.i18n import init_i18n
+from marketplace.messages.operations import Folder, Smtp, send_by
 from marketplace.navigation import init_navigation
 from marketplace.sealed import keyring
 from marketplace.web import Application, template_globals
@@ -39,6 +43,7 @@ def create_app(settings: Settings, database_url: str) -> Application:
         give(app)
     app.context_processor(template_globals)
     register_rooms(app)
+    send_by(transport_of(settings), settings.email_sender)
     return app
 
 
@@ -49,15 +54,21 @@ def security_settings(settings: Settings) -> dict[str, object]:
         "SECURITY_PASSWORD_HASH": "argon2",
         "SECURITY_DATETIME_FACTORY": aware_utcnow,
         "SECURITY_JOIN_USER_ROLES": False,
-        "SECURITY_REGISTERABLE": False,
-        "SECURITY_SEND_REGISTER_EMAIL": False,
-        "SECURITY_TRACKABLE": False,
+        "SECURITY_REGISTER_BLUEPRINT": False,
     }
+
+
+def transport_of(settings: Settings) -> Folder | Smtp:
+    """The mail server, or without one the folder that stands in for it."""
+    return Smtp(settings.smtp_url) if settings.smtp_url else Folder(settings.var / "mail")
 
 
 def register_rooms(app: Application) -> None:
     """Every room's pages and handlers."""
-    app.register_blueprint(pages.blueprint)
+    for room in (health, pages, accounts, home):
+        app.register_blueprint(room.blueprint)
+    if app.config["SETTINGS"].demo:
+        app.register_blueprint(demo.blueprint)
 
 
 __all__ = ["create_app"]

@@ -22,10 +22,11 @@ class Settings:
     stripe_base_address: str | None
     base_url: str
     smtp_url: str | None
+    email_sender: str
 
 
 def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Read VAR, PORT, DATABASE_URL, SECRET_KEYS, PRODUCTION, DEMO, STRIPE_*, BASE_URL, SMTP_URL."""
+    """Read VAR, PORT, DATABASE_URL, SECRET_KEYS, PRODUCTION, DEMO, STRIPE_*, BASE_URL, SMTP_URL, EMAIL_SENDER."""
     var = Path(environment.get("VAR") or "var").absolute()
     port = int(environment.get("PORT") or 8000)
     production = environment.get("PRODUCTION", "") not in ("", "0")
@@ -46,6 +47,7 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         stripe_base_address=environment.get("STRIPE_BASE_ADDRESS") or None,
         base_url=environment.get("BASE_URL") or f"http://127.0.0.1:{port}",
         smtp_url=environment.get("SMTP_URL") or None,
+        email_sender=environment.get("EMAIL_SENDER") or "Condiviso <condiviso@localhost.invalid>",
     )
 
 

@@ -2,6 +2,7 @@
 
 from marketplace.accounts import models as accounts
 from marketplace.households import models as households
+from marketplace.messages import models as messages
 from marketplace.needs import models as needs
 from marketplace.places import models as places
 from marketplace.providers import models as providers
@@ -10,4 +11,15 @@ from marketplace.slots import models as slots
 from marketplace.statements import models as statements
 from marketplace.vouchers import models as vouchers
 
-__all__ = ["accounts", "households", "needs", "places", "providers", "rounds", "slots", "statements", "vouchers"]
+__all__ = [
+    "accounts",
+    "households",
+    "messages",
+    "needs",
+    "places",
+    "providers",
+    "rounds",
+    "slots",
+    "statements",
+    "vouchers",
+]

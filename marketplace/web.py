@@ -22,8 +22,8 @@ View = Callable[P, R]
 PUBLIC = frozenset({"public"})
 SIGNED_IN = frozenset({"signed in"})
 STAFF = (Role.OFFICER, Role.OPERATOR, Role.ADMINISTRATOR)
-# Endpoints of libraries, which have no decorator of ours: sign-in pages guard themselves, static files are for all.
-LIBRARY_ENDPOINTS = ("security.", "assets.", "static")
+# Endpoints of libraries, which have no decorator of ours: static files are for all.
+LIBRARY_ENDPOINTS = ("assets.", "static")
 
 
 def allow(*roles: Role) -> Callable[[View[P, R]], View[P, R]]:
@@ -88,7 +88,7 @@ def _refuse(access: frozenset[str]) -> ResponseReturnValue | None:
         return None
     if not current_user.is_authenticated:
         wanted = request.full_path if request.method == "GET" else None
-        return redirect(url_for("security.login", next=wanted))
+        return redirect(url_for("accounts.enter", next=wanted))
     if access == SIGNED_IN or (g.actor.role is not None and g.actor.role in access):
         return None
     raise Forbidden

@@ -119,3 +119,21 @@ class AuditEntry(Row, table=True):
     subject_id: UUID | None = Field(default=None, index=True)
     reason: str | None = None
     detail: dict[str, Any] = json_object()
+
+
+class SignInLink(SQLModel, table=True):
+    """A link sent by e-mail that signs its owner in once (global); only the token's hash is kept.
+
+    A link of somebody without an account makes the account when it is used: nobody learns who has one.
+    """
+
+    __tablename__ = "sign_in_link"
+
+    token_hash: bytes = Field(primary_key=True)
+    email: str = Field(max_length=255, index=True)
+    name: str = Field(default="", max_length=120)
+    password_hash: str | None = None
+    wanted: str = Field(default="", max_length=500)
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None = None

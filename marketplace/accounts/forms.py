@@ -1,0 +1,41 @@
+"""What people type to sign in."""
+
+from flask_babel import lazy_gettext as _
+from flask_wtf import FlaskForm
+from wtforms import EmailField, HiddenField, PasswordField, StringField
+from wtforms.validators import DataRequired, Email, Length, Optional
+
+PASSWORD_MIN = 12
+
+
+class LinkForm(FlaskForm):
+    """Where to send a link."""
+
+    email = EmailField(
+        _("E-mail"),
+        validators=[
+            DataRequired(_("Scrivi la tua e-mail.")),
+            Email(_("Scrivi un'e-mail completa, per esempio maria@esempio.it.")),
+            Length(max=255, message=_("L'e-mail è troppo lunga.")),
+        ],
+    )
+    wanted = HiddenField()
+
+
+class RegistrationForm(LinkForm):
+    """A new account: the password is optional, because the link is enough."""
+
+    name = StringField(_("Nome e cognome"), validators=[DataRequired(_("Scrivi nome e cognome.")), Length(max=120)])
+    password = PasswordField(
+        _("Password"),
+        validators=[
+            Optional(),
+            Length(min=PASSWORD_MIN, max=200, message=_("La password deve avere almeno 12 caratteri.")),
+        ],
+    )
+
+
+class PasswordForm(LinkForm):
+    """Sign-in by password."""
+
+    password = PasswordField(_("Password"), validators=[DataRequired(_("Scrivi la password."))])

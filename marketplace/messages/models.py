@@ -1,0 +1,33 @@
+"""A message is known by its key: asking for it twice sends it once. Recipient and words are sealed."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field
+
+from marketplace.db import Row, choice
+from marketplace.sealed import SealedText
+
+
+class MessageState(StrEnum):
+    """How far a message has come."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    FAILED = "failed"
+
+
+class Message(Row, table=True):
+    """One e-mail to one person, in that person's language."""
+
+    __table_args__ = (UniqueConstraint("municipality_id", "key", name="message_once"),)
+
+    key: str = Field(max_length=200)
+    recipient: str = Field(sa_type=SealedText)
+    subject: str = Field(sa_type=SealedText)
+    body: str = Field(sa_type=SealedText)
+    state: MessageState = Field(default=MessageState.QUEUED, sa_type=choice(MessageState))
+    created_at: datetime
+    sent_at: datetime | None = None
+    failure: str = Field(default="", max_length=300)

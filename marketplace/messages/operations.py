@@ -1,0 +1,142 @@
+"""`tell` writes the message and defers its sending in the caller's transaction; the job sends it once."""
+
+import smtplib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import EmailMessage
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+from procrastinate import RetryStrategy
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session, col, select
+from uuid_utils.compat import uuid7
+
+from marketplace.jobs import defer, job
+from marketplace.messages.models import Message, MessageState
+from marketplace.words import in_language
+
+ATTEMPTS_MAX = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """An e-mail address and the language (`it`, `en`) that its owner reads."""
+
+    email: str
+    locale: str = "it"
+
+
+def tell(
+    session: Session,
+    municipality_id: str,
+    now: datetime,
+    to: Recipient,
+    key: str,
+    subject: str,
+    body: str,
+    values: Mapping[str, Any] | None = None,
+) -> None:
+    """Send `subject` and `body` (Italian msgids with %(name)s places, marked by N_) to somebody, once per `key`.
+
+    Nothing is sent unless the session's transaction commits. No child's name and no address belong in a message.
+    """
+    row = {
+        "municipality_id": municipality_id,
+        "id": uuid7(),
+        "key": key,
+        "recipient": to.email,
+        "subject": in_language(subject, to.locale, values),
+        "body": in_language(body, to.locale, values),
+        "state": MessageState.QUEUED,
+        "created_at": now,
+        "failure": "",
+    }
+    written = session.execute(
+        insert(Message).values(row).on_conflict_do_nothing(constraint="message_once").returning(col(Message.id))
+    ).scalar_one_or_none()
+    if written is not None:
+        defer(session, deliver, municipality_id, message_id=str(written))
+
+
+def list_sent(session: Session, municipality_id: str, limit: int = 50) -> list[Message]:
+    """The newest messages of a municipality (the demo's mailbox)."""
+    return list(
+        session.exec(
+            select(Message)
+            .where(Message.municipality_id == municipality_id)
+            .order_by(col(Message.created_at).desc(), col(Message.id).desc())
+            .limit(limit)
+        )
+    )
+
+
+class Transport(Protocol):
+    """Something that carries an e-mail; raises OSError or SMTPException when it cannot."""
+
+    def __call__(self, message: EmailMessage) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Smtp:
+    """A mail server, as smtp://user:password@host:port or smtps://..."""
+
+    url: str
+
+    def __call__(self, message: EmailMessage) -> None:
+        parts = urlsplit(self.url)
+        server_class = smtplib.SMTP_SSL if parts.scheme == "smtps" else smtplib.SMTP
+        with server_class(parts.hostname or "localhost", parts.port or 0, timeout=20) as server:
+            if parts.username:
+                server.login(unquote(parts.username), unquote(parts.password or ""))
+            server.send_message(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The local stand-in: each e-mail is a file of the folder, named by its Message-ID, so that twice is once."""
+
+    path: Path
+
+    def __call__(self, message: EmailMessage) -> None:
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        name = message["Message-ID"].strip("<>").split("@")[0]
+        draft = self.path / f".{name}.draft"
+        draft.write_bytes(message.as_bytes())
+        draft.replace(self.path / f"{name}.eml")
+
+
+_transport: list[tuple[Transport, str]] = []
+
+
+def send_by(transport: Transport, sender: str) -> None:
+    """From now on messages of this process go through `transport`, from the address `sender`."""
+    _transport[:] = [(transport, sender)]
+
+
+@job("messages.deliver", retry=RetryStrategy(max_attempts=ATTEMPTS_MAX, exponential_wait=3))
+def deliver(session: Session, municipality_id: str, now: datetime, **arguments: Any) -> None:
+    """Send one queued message; a failure is tried again, later and later."""
+    message = session.get(Message, (municipality_id, UUID(arguments["message_id"])), with_for_update=True)
+    if message is None or message.state != MessageState.QUEUED:
+        return
+    transport, sender = _transport[0]
+    transport(_email(message, sender, now))
+    message.state = MessageState.SENT
+    message.sent_at = now
+
+
+def _email(message: Message, sender: str, now: datetime) -> EmailMessage:
+    email = EmailMessage()
+    email["From"] = sender
+    email["To"] = message.recipient
+    email["Subject"] = message.subject
+    email["Date"] = format_datetime(now)
+    email["Message-ID"] = f"<{message.id}@{sender.partition('@')[2].rstrip('>')}>"
+    email["Auto-Submitted"] = "auto-generated"
+    email.set_content(message.body)
+    return email
