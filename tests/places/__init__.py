@@ -1,1 +1,0 @@
-"""Tests of places and the register of addresses."""
