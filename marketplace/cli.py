@@ -9,7 +9,6 @@ import click
 from marketplace.config import settings_from
 from marketplace.errors import MarketplaceError
 from marketplace.installation import Installation, open_installation
-from marketplace.postgres import DatabaseUnavailable
 from marketplace.web import Application
 
 
@@ -20,16 +19,21 @@ def main() -> None:
 
 @contextmanager
 def application() -> Iterator[tuple[Application, Installation]]:
-    """The application inside its context, on a running, migrated database; a refusal becomes one line and exit 1."""
+    """The application inside its context, on a running, migrated database."""
     from marketplace import create_app
 
-    settings = settings_from()
+    with refusals(), open_installation(settings := settings_from(), say) as installation:
+        app = create_app(settings, installation.app_url)
+        with app.app_context():
+            yield app, installation
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Within, a refusal becomes one line and exit 1."""
     try:
-        with open_installation(settings, say) as installation:
-            app = create_app(settings, installation.app_url)
-            with app.app_context():
-                yield app, installation
-    except (DatabaseUnavailable, MarketplaceError) as problem:
+        yield
+    except MarketplaceError as problem:
         say(str(problem))
         sys.exit(1)
 
@@ -44,3 +48,33 @@ def migrate() -> None:
     """Make the database, or bring it to the newest schema."""
     with application():
         say("Il database è pronto.")
+
+
+@main.command()
+def web() -> None:
+    """Serve the site on 127.0.0.1:PORT until SIGTERM."""
+    from marketplace import create_app
+    from marketplace.serving import bind, serve
+
+    with refusals():
+        settings = settings_from()
+        with bind(settings.port) as listener, open_installation(settings, say) as installation:
+            serve(create_app(settings, installation.app_url), listener)
+
+
+@main.command()
+def worker() -> None:
+    """Run the jobs that are due, on this machine, until SIGTERM."""
+    from marketplace.jobs import work_for_ever
+
+    with application() as (app, installation):
+        work_for_ever(app, installation.app_url)
+
+
+@main.command()
+def demo() -> None:
+    """Run a synthetic city with all its stand-ins on 127.0.0.1:PORT until Ctrl-C."""
+    from marketplace.demo import supervisor
+
+    with refusals():
+        supervisor.run(settings_from(), say)

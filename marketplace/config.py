@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from marketplace.errors import CannotRun
+from marketplace.postgres import unwritable
+from marketplace.words import N_
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -28,7 +32,7 @@ class Settings:
 def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read VAR, PORT, DATABASE_URL, SECRET_KEYS, PRODUCTION, DEMO, STRIPE_*, BASE_URL, SMTP_URL, EMAIL_SENDER."""
     var = Path(environment.get("VAR") or "var").absolute()
-    port = int(environment.get("PORT") or 8000)
+    port = _port(environment.get("PORT") or "8000")
     production = environment.get("PRODUCTION", "") not in ("", "0")
     keys = tuple(key for key in environment.get("SECRET_KEYS", "").split(",") if key)
     if not keys:
@@ -51,9 +55,23 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
     )
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise CannotRun(N_("PORT dev'essere un numero da 1 a 65535, non %(text)s."), text=text)
+    return int(text)
+
+
 def _local_key(var: Path) -> str:
     """A key made once for this folder; two commands that start at once agree on it."""
     path = var / "secret.key"
+    try:
+        return _made_once(path)
+    except OSError as problem:
+        raise unwritable(var, problem) from problem
+
+
+def _made_once(path: Path) -> str:
+    var = path.parent
     if not path.exists():
         var.mkdir(parents=True, exist_ok=True)
         draft = var / f"secret.key.{os.getpid()}"

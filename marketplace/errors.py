@@ -1,10 +1,11 @@
-"""Every refusal is one of four kinds, says what to do in the user's language, and changes nothing.
+"""Every refusal is of one of these kinds, says what to do in the user's language, and changes nothing.
 
 MarketplaceError
 |- NotFound    what was asked for is not here, or not for this person to see   404
 |- Forbidden   this person may not do this                                      403
 |- Conflict    somebody was faster, or the state does not allow it any more     409
-`- Rejected    the input is wrong or a rule says no                             422
+|- Rejected    the input is wrong or a rule says no                             422
+`- CannotRun   this machine lacks what it takes: a database, a port, room      503
 """
 
 from collections.abc import Mapping
@@ -51,6 +52,13 @@ class Rejected(MarketplaceError):
 
     status = 422
     default = N_("C'è qualcosa da correggere.")
+
+
+class CannotRun(MarketplaceError):
+    """The machine lacks what the installation needs; commands say so in one line and end with 1."""
+
+    status = 503
+    default = N_("Il servizio qui non può funzionare.")
 
 
 # Constraints that guard against races, and what the loser is told.

@@ -17,6 +17,7 @@ from typing import IO, Self
 
 import psycopg
 
+from marketplace.errors import CannotRun
 from marketplace.words import N_
 
 SOCKET_NAME = ".s.PGSQL.5432"
@@ -26,13 +27,8 @@ WAIT_SECONDS = 90
 PAUSE_SECONDS = 0.02
 
 
-class DatabaseUnavailable(RuntimeError):
-    """No server can be had here; `message` is an Italian msgid, `values` fill its places."""
-
-    def __init__(self, message: str, **values: object) -> None:
-        self.message = message
-        self.values = values
-        super().__init__(message % values)
+class DatabaseUnavailable(CannotRun):
+    """No server can be had here."""
 
 
 class Server:
@@ -42,6 +38,7 @@ class Server:
         self.home = home
         self.sockets = sockets
         self._lease = lease
+        self._owner = os.getpid()
 
     def url(self, role: str, database: str = "condiviso") -> str:
         """SQLAlchemy's address, for the role `owner`, who migrates and sees all, or `app`, who obeys policies."""
@@ -53,7 +50,7 @@ class Server:
 
     def close(self) -> None:
         """Give the lease back; when nobody else has one, return once the server has stopped."""
-        if self._lease.closed:
+        if self._lease.closed or os.getpid() != self._owner:  # a fork shares its parent's lease
             return
         last = _locked(self._lease, fcntl.LOCK_EX)
         self._lease.close()
@@ -85,7 +82,7 @@ def ensure_server(var: Path, settings: Sequence[str] = (), say: Callable[[str], 
         sockets = _socket_folder(home)
         lease = _lock_file(home / "users.lock")
     except OSError as problem:
-        raise _unwritable(var, problem) from problem
+        raise unwritable(var, problem) from problem
     try:
         _wait_until(lambda: _locked(lease, fcntl.LOCK_SH))
         if not (home / "data").exists():
@@ -117,7 +114,8 @@ def _keeper_started(home: Path, sockets: Path, settings: Sequence[str]) -> bool:
     return True
 
 
-def _unwritable(folder: Path, problem: OSError) -> DatabaseUnavailable:
+def unwritable(folder: Path, problem: OSError) -> DatabaseUnavailable:
+    """The refusal for a data folder that cannot be written."""
     messages = {
         errno.ENOSPC: N_("Il disco della cartella dei dati %(folder)s è pieno."),
         errno.EROFS: N_("La cartella dei dati %(folder)s è su un disco di sola lettura."),
@@ -129,7 +127,7 @@ def _unwritable(folder: Path, problem: OSError) -> DatabaseUnavailable:
 
 def _unavailable(home: Path, said: str) -> DatabaseUnavailable:
     if "No space left" in said:
-        return _unwritable(home, OSError(errno.ENOSPC, said))
+        return unwritable(home, OSError(errno.ENOSPC, said))
     if said.startswith(("unshare: unshare failed", "unshare: write failed")):
         return DatabaseUnavailable(
             N_(

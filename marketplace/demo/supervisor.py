@@ -1,0 +1,118 @@
+"""The demo is one command: database, city, site, worker and payment double; when it ends, nothing is left running."""
+
+import dataclasses
+import json
+import os
+import secrets
+import signal
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+
+from marketplace import create_app
+from marketplace.config import Settings
+from marketplace.errors import CannotRun
+from marketplace.installation import open_installation
+from marketplace.jobs import work_for_ever
+from marketplace.postgres import ensure_server
+from marketplace.processes import Child, Ended, Tree, ends_by_signal
+from marketplace.serving import bind, serve
+from marketplace.words import N_
+
+WEBHOOK_PATH = "/stripe/eventi"
+READY_SECONDS = 60
+LOOK_SECONDS = 0.25
+HEAL_SECONDS = 5
+
+Say = Callable[[str], None]
+
+
+class NotHere(CannotRun):
+    """A demo signs anybody in: never in production."""
+
+    default = N_("La dimostrazione fa entrare chiunque: non si avvia con PRODUCTION.")
+
+
+def run(settings: Settings, say: Say) -> None:
+    """Run the demo on 127.0.0.1 until Ctrl-C, SIGTERM or a fault that restarting does not cure; raises CannotRun."""
+    if settings.production:
+        raise NotHere
+    with suppress(Ended), ends_by_signal(), bind(settings.port) as listener:
+        settings = with_stand_ins(settings)
+        with open_installation(settings, say) as installation:
+            app = create_app(settings, installation.app_url)
+            tree = Tree(
+                [
+                    Child("web", lambda: serve(app, listener), orphaned=signal.SIGTERM),
+                    Child("worker", lambda: work_for_ever(app, installation.app_url)),
+                    Child("payments", lambda: stand_in_for_payments(settings)),
+                ],
+                settings.var / "log",
+            )
+            try:
+                tree.start()
+                _wait_until_ready(settings, tree, say)
+                _tend_for_ever(settings, tree)
+            finally:
+                with suppress(OSError):  # the terminal may be gone
+                    say(N_("Fermo tutto ..."))
+                tree.stop()
+
+
+def with_stand_ins(settings: Settings) -> Settings:
+    """The same installation as a demo: payments go to the local double, mail stays here."""
+    with bind(0) as free:
+        payments_port = free.getsockname()[1]
+    return dataclasses.replace(
+        settings,
+        demo=True,
+        smtp_url=None,
+        stripe_secret_key="sk_test_demo",  # noqa: S106 - the double takes any
+        stripe_webhook_secret=f"whsec_{secrets.token_urlsafe(24)}",
+        stripe_base_address=f"http://127.0.0.1:{payments_port}",
+        base_url=f"http://127.0.0.1:{settings.port}",
+    )
+
+
+def stand_in_for_payments(settings: Settings) -> None:
+    """Run the payment double in this process."""
+    from marketplace.demo.payments.__main__ import main
+
+    os.environ["STRIPE_WEBHOOK_SECRET"] = settings.stripe_webhook_secret or ""
+    port = (settings.stripe_base_address or "").rpartition(":")[2]
+    sys.argv = ["payments", "--port", port, "--var", str(settings.var)]
+    sys.argv += ["--webhook-url", settings.base_url + WEBHOOK_PATH]
+    main()
+
+
+def _wait_until_ready(settings: Settings, tree: Tree, say: Say) -> None:
+    """Wait for a page and for the worker's first sign of life; go on without the latter, /health says it."""
+    say(N_("Avvio il sito ..."))
+    deadline = time.monotonic() + READY_SECONDS
+    while (state := _health(settings)) != "ok" and time.monotonic() < deadline:
+        tree.tend()
+        time.sleep(LOOK_SECONDS)
+    if not state:
+        raise CannotRun(N_("Il sito non risponde: %(log)s dice perché."), log=tree.logs / "web.log")
+    say(N_("Condiviso è pronto: %(address)s (Ctrl-C per finire)") % {"address": settings.base_url})
+
+
+def _health(settings: Settings) -> str:
+    """`status` of /health, "" while nobody answers."""
+    try:
+        with urllib.request.urlopen(f"{settings.base_url}/health", timeout=5) as answer:  # noqa: S310 - our own
+            return str(json.load(answer)["status"])
+    except (OSError, ValueError):
+        return ""
+
+
+def _tend_for_ever(settings: Settings, tree: Tree) -> None:
+    healed = time.monotonic()
+    while True:
+        tree.tend()
+        if not settings.database_url and time.monotonic() > healed + HEAL_SECONDS:
+            ensure_server(settings.var).close()
+            healed = time.monotonic()
+        time.sleep(LOOK_SECONDS)
