@@ -30,7 +30,10 @@ class NeedState(StrEnum):
 
 
 class Need(Row, table=True):
-    """What a family asks for; `windows` [{day, start, end}] in local minutes, distances in km as decimal text."""
+    """What a family asks for; `windows` [{day, start, end}] in local minutes, distances in km as decimal text.
+
+    `address`, `lat`, `lon` say where the care is wanted when that is not the household's home (a parent apart).
+    """
 
     __table_args__ = (
         refers("household"),
@@ -40,12 +43,16 @@ class Need(Row, table=True):
         check("need_seats", "seats between 1 and 6"),
         check("need_sessions", "sessions between 1 and 6"),
         check("need_minutes", "minutes between 30 and 720 and minutes % 15 = 0"),
+        check("need_place_whole", "num_nulls(address, lat, lon) in (0, 3)"),
         check("need_price_positive", "price_max_cents_per_hour > 0"),
     )
 
     code: str = Field(max_length=60)
     household_id: UUID = Field(index=True)
     person_id: UUID
+    address: str | None = Field(default=None, max_length=300)
+    lat: float | None = None
+    lon: float | None = None
     service: Service = Field(sa_type=choice(Service))
     seats: int = 1
     sessions: int = 1
