@@ -14,7 +14,7 @@ from babel.units import format_unit
 from flask import Flask
 from flask_babel import gettext
 
-from marketplace import hours
+from marketplace import hours, pictures
 from marketplace.i18n import language
 from marketplace.states import state_tone, state_word
 from marketplace.words import N_
@@ -188,4 +188,9 @@ def init_filters(app: Flask) -> None:
     app.add_template_filter(few, "few")
     app.add_template_filter(state, "state")
     app.add_template_filter(state_tone, "tone")
-    app.jinja_env.globals["hours_presets"] = hours.PRESETS
+    app.jinja_env.globals.update(
+        hours_presets=hours.PRESETS,
+        draw_week=pictures.week,
+        draw_bars=pictures.bars,
+        draw_lines=pictures.lines,
+    )
