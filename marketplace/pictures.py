@@ -163,7 +163,7 @@ def _ticks(values: Sequence[float], wanted: int) -> list[float]:
     step = next(nice * magnitude for nice in NICE_STEPS if nice * magnitude >= rough * 0.999)
     start = int(low // step)
     count = int(-(-(high - start * step) // step))
-    return [round((start + place) * step, 6) for place in range(max(count, 1) + 1)]
+    return [float(f"{(start + place) * step:.10g}") for place in range(max(count, 1) + 1)]
 
 
 def _exponent(number: float) -> int:

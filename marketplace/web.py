@@ -57,6 +57,8 @@ class Application(Flask):
     """Flask, with one commit per request inside the dispatch, so that a constraint still becomes a Conflict."""
 
     def dispatch_request(self) -> ResponseReturnValue:
+        if request.blueprint == "assets":  # the same bytes for everybody: no actor, no database
+            return super().dispatch_request()
         g.actor = _find_actor()
         if request.url_rule is not None:
             refused = _refuse(access_of(self, request.url_rule.endpoint))

@@ -1,0 +1,119 @@
+"""The frame around every page: assets, languages, failures, the words of plain pages."""
+
+import gzip
+
+import pytest
+from flask.testing import FlaskClient
+
+from marketplace.errors import Conflict
+from marketplace.pages import own_path
+from marketplace.web import Application, public
+
+FIRST_VISIT_KB = 250
+PAGES = (
+    "/",
+    "/domande-frequenti",
+    "/segnala-un-pericolo",
+    "/segnala-un-disservizio",
+    "/privacy",
+    "/note-legali",
+    "/accessibilita",
+)
+
+
+def asset_url(app: Application, name: str) -> str:
+    with app.test_request_context():
+        address = app.jinja_env.globals["asset"](name)  # type: ignore[operator]
+    return str(address)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_plain_pages_have_one_heading_and_the_footer_s_links(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer.text.count("<h1") == 1
+    assert 'lang="it"' in answer.text
+    for element in ("faq", "report-inefficiency", "privacy-policy-link", "legal-notes", "accessibility-link"):
+        assert f'data-element="{element}"' in answer.text
+    assert "<style" not in answer.text
+    assert " style=" not in answer.text
+    assert "None" not in answer.text
+
+
+def test_a_first_visit_stays_small(client: FlaskClient, app: Application) -> None:
+    sent = len(gzip.compress(client.get("/").data))
+    names = ("css/bootstrap-italia.min.css", "css/condiviso.css", "js/htmx.js", "js/condiviso.js", "icon.svg")
+    fonts = ("fonts/titillium-regular.woff2", "fonts/titillium-600.woff2", "fonts/titillium-700.woff2")
+    for name in names + fonts:
+        sent += len(client.get(asset_url(app, name), headers={"Accept-Encoding": "gzip"}).data)
+    assert sent <= FIRST_VISIT_KB * 1000
+
+
+def test_assets_are_compressed_once_and_kept_for_ever(client: FlaskClient, app: Application) -> None:
+    address = asset_url(app, "css/condiviso.css")
+    squeezed = client.get(address, headers={"Accept-Encoding": "gzip, br"})
+    assert squeezed.headers["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in squeezed.vary
+    assert "immutable" in squeezed.headers["Cache-Control"]
+    plain = client.get(address)
+    assert "Content-Encoding" not in plain.headers
+    assert plain.data == gzip.decompress(squeezed.data)
+
+
+def test_an_old_address_is_answered_but_not_kept(client: FlaskClient) -> None:
+    answer = client.get("/assets/0123456789ab/css/condiviso.css")
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.parametrize("name", ["x.css", "../words.py", "%2e%2e/words.py", "css/", ""])
+def test_nothing_but_the_shelf_is_served(client: FlaskClient, name: str) -> None:
+    assert client.get(f"/assets/0123456789ab/{name}").status_code == 404
+
+
+def test_the_language_is_kept_and_the_person_stays_on_the_page(client: FlaskClient) -> None:
+    answer = client.get("/lingua/en?next=/privacy?a=1")
+    assert (answer.status_code, answer.location) == (303, "/privacy?a=1")
+    assert 'lang="en"' in client.get("/privacy").text
+    client.get("/lingua/it")
+    assert 'lang="it"' in client.get("/privacy").text
+    assert client.get("/lingua/fr").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://example.org", "//example.org", "/\\example.org", "\\\\example.org", "x", "", None, "javascript:1"],
+)
+def test_the_switch_leads_nowhere_else(address: str | None) -> None:
+    assert own_path(address) == "/"
+
+
+def test_failures_are_pages_that_say_what_to_do(client: FlaskClient, app: Application) -> None:
+    @public
+    def refuse() -> str:
+        raise Conflict("Il gruppo è al completo: qualcuno è arrivato prima.")
+
+    @public
+    def break_down() -> str:
+        raise ZeroDivisionError
+
+    app.add_url_rule("/pieno", view_func=refuse)
+    app.add_url_rule("/guasto", view_func=break_down)
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    missing = client.get("/non-c-e")
+    assert (missing.status_code, "Questa pagina non c&#39;è" in missing.text) == (404, True)
+    full = client.get("/pieno")
+    assert (full.status_code, "al completo" in full.text) == (409, True)
+    broken = client.get("/guasto")
+    assert (broken.status_code, "Riprova tra qualche minuto" in broken.text) == (500, True)
+    assert "ZeroDivision" not in broken.text
+    wrong = client.post("/privacy")
+    assert (wrong.status_code, "GET" in wrong.headers["Allow"]) == (405, True)
+    assert client.get("/pieno", headers={"Accept": "application/json"}).get_json()["message"].startswith("Il gruppo")
+
+
+def test_a_form_of_another_session_says_how_to_go_on(client: FlaskClient, app: Application) -> None:
+    app.config["WTF_CSRF_ENABLED"] = True
+    answer = client.post("/entra", data={"email": "a@example.org"})
+    assert answer.status_code == 400
+    assert "aperta troppo a lungo" in answer.text
