@@ -44,6 +44,11 @@ def find_city(istat: str) -> City | None:
     )
 
 
+def population_by_age(istat: str) -> dict[int, int]:
+    """Residents of a municipality by age in years (100: a hundred and more)."""
+    return {row["age"]: row["tot"] for row in _rows("italy_pop", int(istat))}
+
+
 def _rows(name: str, code: int) -> list[dict[str, Any]]:
     """The rows of one of the package's tables about a municipality; the package itself takes seconds to import."""
     import pyarrow as arrow
