@@ -91,7 +91,7 @@ class Tree:
                 child.deaths.append(now)
                 if len(child.deaths) == RESTARTS_MAX and now - child.deaths[0] < RESTARTS_WITHIN_SECONDS:
                     raise KeepsFailing(name=child.name, log=self._log(child))
-                child.due = now + 0.5 * 2 ** len(child.deaths)
+                child.due = now + 0.25 * 2 ** len(child.deaths)
             if not child.pid and now >= child.due:
                 self._fork(child)
 
