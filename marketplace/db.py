@@ -1,5 +1,7 @@
 """One session a request or job, bound to one municipality by row-level security; a row's key names its municipality."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, cast
@@ -48,6 +50,19 @@ def set_scope(session: OrmSession, scope: Scope) -> None:
     if session.in_transaction():
         session.flush()
         _apply(session.connection(), scope)
+
+
+@contextmanager
+def seeing(session: OrmSession, scope: Scope) -> Iterator[None]:
+    """The session sees `scope` meanwhile: for what an operation reads for somebody who may not see it whole."""
+    before = session.info.get("scope", Scope())
+    set_scope(session, scope)
+    try:
+        yield
+    finally:
+        session.info["scope"] = before
+        if session.is_active and session.in_transaction():
+            set_scope(session, before)
 
 
 def _apply(connection: Connection, scope: Scope) -> None:

@@ -104,6 +104,7 @@ class Proposal(Row, table=True):
 
     `alone_cents`, `share_cents`, `subsidy_cents` are a week's; `cap_cents` a week's most, net, in the smallest
     group that still stands within every member's limit; `term_max_cents` is the most that the whole term can cost.
+    From `left_on` it is over; `reopens` says that the need is then open again, first in line.
     """
 
     __table_args__ = (
@@ -128,11 +129,15 @@ class Proposal(Row, table=True):
     decided_by: UUID | None = None
     reason: str = Field(default="", max_length=500)
     left_on: date | None = None
+    reopens: bool = False
     created_at: datetime
 
 
 class Membership(Row, table=True):
-    """A need's part of one slot: its own times, share and subsidy of a full meeting, and the net cap it accepts."""
+    """A need's part of one slot: its own times, share and subsidy of a full meeting, and the net cap it accepts.
+
+    The cap is what it pays when only `cap_seats` are left in the group; `held_cents` a meeting is held for its voucher.
+    """
 
     __table_args__ = (
         refers("slot"),
@@ -156,22 +161,25 @@ class Membership(Row, table=True):
     end_minute: int
     share_cents: int = cents()
     subsidy_cents: int = cents()
+    held_cents: int = cents(0)
     programme_id: UUID | None = None
     subsidy_percent: str | None = None
     subsidy_cap_cents_per_hour: int | None = cents(None)
     alone_cents: int | None = cents(None)
     cap_cents: int = cents()
+    cap_seats: int = 1
     state: ProposalState = Field(default=ProposalState.PROPOSED, sa_type=choice(ProposalState))
     created_at: datetime
 
 
 class MeetingState(StrEnum):
-    """What became of a dated meeting."""
+    """What became of a dated meeting; DISSOLVED: its slot ended before it, and nobody pays or is paid."""
 
     SCHEDULED = "scheduled"
     HELD = "held"
     CANCELLED_BY_PROVIDER = "cancelled_by_provider"
     CANCELLED_BY_MUNICIPALITY = "cancelled_by_municipality"
+    DISSOLVED = "dissolved"
 
 
 class Meeting(Row, table=True):
@@ -199,6 +207,18 @@ class Meeting(Row, table=True):
     state: MeetingState = Field(default=MeetingState.SCHEDULED, sa_type=choice(MeetingState))
     reason: str = Field(default="", max_length=300)
 
+    @property
+    def starts_at(self) -> datetime:
+        """The instant at which it begins."""
+        assert self.during.lower is not None
+        return self.during.lower
+
+    @property
+    def ends_at(self) -> datetime:
+        """The instant at which it ends."""
+        assert self.during.upper is not None
+        return self.during.upper
+
 
 class Presence(StrEnum):
     """A member at a meeting; without a row it is unrecorded."""
@@ -220,5 +240,6 @@ class Attendance(Row, table=True):
     meeting_id: UUID
     membership_id: UUID
     presence: Presence = Field(sa_type=choice(Presence))
+    illness: bool = False
     recorded_at: datetime
     recorded_by: UUID | None = None

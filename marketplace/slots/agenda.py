@@ -1,0 +1,241 @@
+"""Who meets whom on which day: the calendars of households and providers, and the sheets of attendance."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from marketplace.accounts.models import Actor, Role
+from marketplace.errors import NotFound
+from marketplace.slots.calendar import instant
+from marketplace.slots.facts import MemberRow, SlotFacts, read_slots
+from marketplace.slots.models import (
+    Attendance,
+    Meeting,
+    MeetingState,
+    Membership,
+    PlaceKind,
+    Presence,
+    Slot,
+    SlotState,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingFacts:
+    """A dated meeting of one member. `state` and `presence` (None: unrecorded) say what became of it."""
+
+    meeting_id: UUID
+    membership_id: UUID
+    slot_id: UUID
+    need_id: UUID
+    service: str
+    topic: str | None
+    first_name: str
+    provider_name: str
+    place_name: str
+    place_address: str
+    held_on: date
+    starts_at: datetime
+    ends_at: datetime
+    start_minute: int
+    end_minute: int
+    state: MeetingState
+    presence: Presence | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attendee:
+    """A member on the provider's sheet; `notified_at` is when the family told of its absence."""
+
+    membership_id: UUID
+    first_name: str
+    seats: int
+    start_minute: int
+    end_minute: int
+    address: str
+    presence: Presence | None
+    recorded_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderMeeting:
+    """A dated meeting of a provider with everybody who is expected."""
+
+    meeting_id: UUID
+    slot: SlotFacts
+    held_on: date
+    starts_at: datetime
+    ends_at: datetime
+    state: MeetingState
+    reason: str
+    attendees: tuple[Attendee, ...]
+
+    def is_to_record(self, now: datetime) -> bool:
+        """It has begun, and somebody's attendance is missing."""
+        return (
+            self.starts_at <= now
+            and self.state in (MeetingState.SCHEDULED, MeetingState.HELD)
+            and any(one.presence is None for one in self.attendees)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderWeek:
+    """A provider's seven days from a Monday, what it has yet to record, and the slots that wait for its answer."""
+
+    first_day: date
+    meetings: tuple[ProviderMeeting, ...]
+    to_record: tuple[ProviderMeeting, ...]
+    answers_due: tuple[SlotFacts, ...]
+
+
+def list_household_meetings(
+    session: Session, municipality_id: str, household_id: UUID, first: date, last: date
+) -> list[MeetingFacts]:
+    """A household's meetings from `first` to `last`, in order, cancelled ones too; for its calendar and its feed."""
+    mine = col(Meeting.slot_id).in_(_slots_of(municipality_id, household_id))
+    meetings = session.exec(_between(municipality_id, first, last).where(mine)).all()
+    slots, members = read_slots(session, municipality_id, {one.slot_id for one in meetings})
+    recorded = read_presence(session, municipality_id, [one.id for one in meetings])
+    return [
+        _meeting_facts(meeting, slots[meeting.slot_id], row, recorded.get((meeting.id, row.membership.id)))
+        for meeting in meetings
+        for row in members[meeting.slot_id]
+        if row.membership.household_id == household_id and row.is_expected_on(meeting.held_on)
+    ]
+
+
+def get_provider_week(
+    session: Session, municipality_id: str, now: datetime, provider_id: UUID, first_day: date
+) -> ProviderWeek:
+    """A provider's week from the Monday `first_day`; members by first name (their slots are confirmed)."""
+    week = _between(municipality_id, first_day, first_day + timedelta(days=6))
+    started = (
+        select(Meeting)
+        .where(
+            Meeting.municipality_id == municipality_id,
+            Meeting.state == MeetingState.SCHEDULED,
+            col(Meeting.held_on) < first_day,
+        )
+        .order_by(col(Meeting.during))
+    )
+    mine = col(Meeting.provider_id) == provider_id
+    meetings = _provider_meetings(session, municipality_id, session.exec(week.where(mine)).all())
+    late = _provider_meetings(session, municipality_id, session.exec(started.where(mine)).all())
+    asked = session.exec(
+        select(Slot.id)
+        .where(
+            Slot.municipality_id == municipality_id, Slot.provider_id == provider_id, Slot.state == SlotState.PROPOSED
+        )
+        .order_by(col(Slot.deadline), col(Slot.day), col(Slot.start_minute))
+    ).all()
+    facts, _ = read_slots(session, municipality_id, asked)
+    return ProviderWeek(
+        first_day,
+        tuple(meetings),
+        tuple(one for one in [*late, *meetings] if one.is_to_record(now)),
+        tuple(facts[slot_id] for slot_id in asked),
+    )
+
+
+def get_provider_meeting(session: Session, by: Actor, meeting_id: UUID) -> ProviderMeeting:
+    """One meeting with its sheet of attendance, for its provider or an officer. Raises NotFound."""
+    meeting = session.get(Meeting, (by.municipality_id, meeting_id))
+    if meeting is None or not (by.role == Role.OFFICER or (by.provider_id and by.provider_id == meeting.provider_id)):
+        raise NotFound
+    return _provider_meetings(session, by.municipality_id, [meeting])[0]
+
+
+def read_presence(
+    session: Session, municipality_id: str, meeting_ids: Collection[UUID]
+) -> dict[tuple[UUID, UUID], Attendance]:
+    """What counts of each (meeting, membership): the newest row."""
+    rows = session.exec(
+        select(Attendance)
+        .where(Attendance.municipality_id == municipality_id, col(Attendance.meeting_id).in_(meeting_ids))
+        .order_by(col(Attendance.recorded_at), col(Attendance.id))
+    )
+    return {(row.meeting_id, row.membership_id): row for row in rows}
+
+
+def _between(municipality_id: str, first: date, last: date) -> SelectOfScalar[Meeting]:
+    return (
+        select(Meeting)
+        .where(Meeting.municipality_id == municipality_id, col(Meeting.held_on).between(first, last))
+        .where(Meeting.state != MeetingState.DISSOLVED)
+        .order_by(col(Meeting.during), col(Meeting.id))
+    )
+
+
+def _slots_of(municipality_id: str, household_id: UUID) -> SelectOfScalar[UUID]:
+    return select(Membership.slot_id).where(
+        Membership.municipality_id == municipality_id, Membership.household_id == household_id
+    )
+
+
+def _meeting_facts(meeting: Meeting, slot: SlotFacts, row: MemberRow, recorded: Attendance | None) -> MeetingFacts:
+    member = row.membership
+    return MeetingFacts(
+        meeting_id=meeting.id,
+        membership_id=member.id,
+        slot_id=slot.slot_id,
+        need_id=member.need_id,
+        service=slot.service,
+        topic=slot.topic,
+        first_name=row.first_name,
+        provider_name=slot.provider_name,
+        place_name=slot.spot.name,
+        place_address=slot.spot.address or row.home.address,
+        held_on=meeting.held_on,
+        starts_at=instant(meeting.held_on, member.start_minute),
+        ends_at=instant(meeting.held_on, member.end_minute),
+        start_minute=member.start_minute,
+        end_minute=member.end_minute,
+        state=meeting.state,
+        presence=None if recorded is None else recorded.presence,
+        reason=meeting.reason,
+    )
+
+
+def _provider_meetings(session: Session, municipality_id: str, meetings: Sequence[Meeting]) -> list[ProviderMeeting]:
+    slots, members = read_slots(session, municipality_id, {meeting.slot_id for meeting in meetings})
+    recorded = read_presence(session, municipality_id, [meeting.id for meeting in meetings])
+    found = []
+    for meeting in meetings:
+        slot = slots[meeting.slot_id]
+        attendees = tuple(
+            _attendee(row, slot, recorded.get((meeting.id, row.membership.id)))
+            for row in members[meeting.slot_id]
+            if row.is_expected_on(meeting.held_on)
+        )
+        found.append(
+            ProviderMeeting(
+                meeting.id,
+                slot,
+                meeting.held_on,
+                meeting.starts_at,
+                meeting.ends_at,
+                meeting.state,
+                meeting.reason,
+                attendees,
+            )
+        )
+    return found
+
+
+def _attendee(row: MemberRow, slot: SlotFacts, recorded: Attendance | None) -> Attendee:
+    return Attendee(
+        membership_id=row.membership.id,
+        first_name=row.first_name,
+        seats=row.membership.seats,
+        start_minute=row.membership.start_minute,
+        end_minute=row.membership.end_minute,
+        address=row.home.address if slot.spot.kind == PlaceKind.HOMES else slot.spot.address,
+        presence=None if recorded is None else recorded.presence,
+        recorded_at=None if recorded is None else recorded.recorded_at,
+    )

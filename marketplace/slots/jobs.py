@@ -1,0 +1,21 @@
+"""Jobs of the slots: settling once everybody has answered, and moving on with the days."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session
+
+from marketplace.jobs import defer, job
+from marketplace.slots.settlement import settle
+
+
+@job("slots.settle", retry=True)
+def settle_slot(session: Session, municipality_id: str, now: datetime, slot_id: str = "", **_: Any) -> None:
+    """Settle a slot and what hangs together with it, if everybody has answered or the deadline has passed."""
+    settle(session, now, municipality_id, UUID(slot_id))
+
+
+def settle_soon(session: Session, municipality_id: str, slot_id: UUID) -> None:
+    """After an answer: have the slot looked at as soon as this transaction is through."""
+    defer(session, settle_slot, municipality_id, slot_id=str(slot_id))

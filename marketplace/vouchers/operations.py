@@ -1,0 +1,126 @@
+"""Holds on the weeks of a programme: one row for each membership and week, never above what the week has left."""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date, datetime
+from typing import cast
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, CursorResult, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session, col, select
+
+from marketplace.vouchers.models import HoldState, Programme, ProgrammeWeek, VoucherHold
+
+
+def lock_weeks(
+    session: Session, municipality_id: str, programme_ids: Collection[UUID], weeks: Collection[date]
+) -> dict[tuple[UUID, date], int]:
+    """What each programme has left in each week (its Monday), in cents, with nobody else able to take it meanwhile.
+
+    Weeks that nobody asked for before get the programme's budget of today. Locks go in key order: no two can block
+    each other.
+    """
+    programmes = session.exec(
+        select(Programme)
+        .where(Programme.municipality_id == municipality_id, col(Programme.id).in_(programme_ids))
+        .order_by(col(Programme.id))
+    ).all()
+    rows = [
+        {
+            "municipality_id": municipality_id,
+            "programme_id": programme.id,
+            "week": week,
+            "budget_cents": programme.weekly_budget_cents,
+            "used_cents": 0,
+        }
+        for programme in programmes
+        for week in sorted(weeks)
+    ]
+    if not rows:
+        return {}
+    session.connection().execute(
+        insert(ProgrammeWeek).on_conflict_do_nothing(constraint="programme_week_once"),
+        rows,
+    )
+    locked = session.exec(
+        select(
+            col(ProgrammeWeek.programme_id),
+            col(ProgrammeWeek.week),
+            col(ProgrammeWeek.budget_cents),
+            col(ProgrammeWeek.used_cents),
+        )
+        .where(
+            ProgrammeWeek.municipality_id == municipality_id,
+            col(ProgrammeWeek.programme_id).in_(programme_ids),
+            col(ProgrammeWeek.week).in_(weeks),
+        )
+        .order_by(col(ProgrammeWeek.programme_id), col(ProgrammeWeek.week))
+        .with_for_update()
+    )
+    return {(programme_id, week): budget - used for programme_id, week, budget, used in locked}
+
+
+def hold(
+    session: Session,
+    now: datetime,
+    municipality_id: str,
+    programme_id: UUID,
+    need_id: UUID,
+    membership_id: UUID,
+    cents_by_week: Mapping[date, int],
+) -> None:
+    """Reserve amounts for a membership; the database refuses what a week has not left (`budget_not_exceeded`)."""
+    session.add_all(
+        VoucherHold(
+            municipality_id=municipality_id,
+            programme_id=programme_id,
+            membership_id=membership_id,
+            need_id=need_id,
+            week=week,
+            held_cents=held,
+            created_at=now,
+        )
+        for week, held in sorted(cents_by_week.items())
+    )
+    session.flush()
+
+
+def release(
+    session: Session,
+    municipality_id: str,
+    membership_ids: Iterable[UUID],
+    *,
+    from_week: date | None = None,
+    but_for: Collection[date] = (),
+) -> int:
+    """Give back what is still held for these memberships; how many holds it was.
+
+    `from_week`: only from that week (its Monday) on; `but_for`: weeks that stay held.
+    """
+    mine = [
+        col(VoucherHold.municipality_id) == municipality_id,
+        col(VoucherHold.membership_id).in_(list(membership_ids)),
+        col(VoucherHold.state) == HoldState.HELD,
+    ]
+    if from_week is not None:
+        mine.append(col(VoucherHold.week) >= from_week)
+    if but_for:
+        mine.append(col(VoucherHold.week).not_in(but_for))
+    session.flush()
+    _lock_weeks_of(session, municipality_id, mine)
+    statement = update(VoucherHold).where(*mine).values(state=HoldState.RELEASED)
+    return cast(CursorResult[None], session.connection().execute(statement)).rowcount
+
+
+def _lock_weeks_of(session: Session, municipality_id: str, holds: list[ColumnElement[bool]]) -> None:
+    """Take the locks that the trigger will need, in the order in which everybody takes them."""
+    weeks = select(col(VoucherHold.programme_id), col(VoucherHold.week)).where(*holds)
+    session.exec(
+        select(ProgrammeWeek.id)
+        .where(
+            ProgrammeWeek.municipality_id == municipality_id,
+            tuple_(col(ProgrammeWeek.programme_id), col(ProgrammeWeek.week)).in_(weeks),
+        )
+        .order_by(col(ProgrammeWeek.programme_id), col(ProgrammeWeek.week))
+        .with_for_update()
+    ).all()
