@@ -13,6 +13,7 @@ from marketplace.db import db
 from marketplace.demo import views as demo
 from marketplace.failures import init_failures
 from marketplace.filters import init_filters
+from marketplace.headers import init_headers
 from marketplace.home import views as home
 from marketplace.i18n import init_i18n
 from marketplace.messages.operations import Folder, Smtp, send_by
@@ -39,7 +40,7 @@ def create_app(settings: Settings, database_url: str) -> Application:
     db.init_app(app)
     CSRFProtect(app)
     Security(app, FSQLALiteUserDatastore(db, User, RoleMixin))
-    for give in (init_i18n, init_filters, init_assets, init_navigation, init_failures):
+    for give in (init_i18n, init_filters, init_assets, init_navigation, init_failures, init_headers):
         give(app)
     app.context_processor(template_globals)
     register_rooms(app)

@@ -117,3 +117,10 @@ def test_a_form_of_another_session_says_how_to_go_on(client: FlaskClient, app: A
     answer = client.post("/entra", data={"email": "a@example.org"})
     assert answer.status_code == 400
     assert "aperta troppo a lungo" in answer.text
+
+
+def test_pages_may_run_and_style_by_our_own_files_alone(client: FlaskClient) -> None:
+    rules = dict(rule.split(" ", 1) for rule in client.get("/privacy").headers["Content-Security-Policy"].split("; "))
+    assert rules["default-src"] == "'none'"
+    assert rules["script-src"] == rules["style-src"] == "'self'"
+    assert rules["frame-ancestors"] == "'none'"
