@@ -39,7 +39,7 @@ def create_app(settings: Settings, database_url: str) -> Application:
     )
     db.init_app(app)
     CSRFProtect(app)
-    Security(app, FSQLALiteUserDatastore(db, User, RoleMixin))
+    Security(app, FSQLALiteUserDatastore(db, User, RoleMixin), register_blueprint=False)
     for give in (init_i18n, init_filters, init_assets, init_navigation, init_failures, init_headers):
         give(app)
     app.context_processor(template_globals)
@@ -55,7 +55,6 @@ def security_settings(settings: Settings) -> dict[str, object]:
         "SECURITY_PASSWORD_HASH": "argon2",
         "SECURITY_DATETIME_FACTORY": aware_utcnow,
         "SECURITY_JOIN_USER_ROLES": False,
-        "SECURITY_REGISTER_BLUEPRINT": False,
     }
 
 
