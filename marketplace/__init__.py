@@ -15,6 +15,7 @@ from marketplace.failures import init_failures
 from marketplace.filters import init_filters
 from marketplace.headers import init_headers
 from marketplace.home import views as home
+from marketplace.households import views as households
 from marketplace.i18n import init_i18n
 from marketplace.messages.operations import Folder, Smtp, send_by
 from marketplace.navigation import init_navigation
@@ -65,7 +66,7 @@ def transport_of(settings: Settings) -> Folder | Smtp:
 
 def register_rooms(app: Application) -> None:
     """Every room's pages and handlers."""
-    for room in (health, pages, accounts, home):
+    for room in (health, pages, accounts, households, home):
         app.register_blueprint(room.blueprint)
     if app.config["SETTINGS"].demo:
         app.register_blueprint(demo.blueprint)

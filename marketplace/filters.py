@@ -16,6 +16,7 @@ from flask_babel import gettext
 
 from marketplace import hours, pictures
 from marketplace.i18n import language
+from marketplace.school import class_words
 from marketplace.states import state_tone, state_word
 from marketplace.words import N_
 
@@ -145,9 +146,15 @@ def state(value: str, kind: str) -> str:
     return str(gettext(state_word(kind, value)))
 
 
+def school_class(level: int) -> str:
+    """7 -> `2ª media`."""
+    words, year = class_words(level)
+    return str(gettext(words, year=year))
+
+
 def flat_errors(errors: Any) -> list[str]:
     """WTForms' errors of a field as one list: fields of fields nest them in lists and dictionaries."""
-    if isinstance(errors, str) or not isinstance(errors, Mapping | Iterable):
+    if not isinstance(errors, Mapping | list | tuple):
         return [str(errors)]
     parts = errors.values() if isinstance(errors, Mapping) else errors
     return [message for part in parts for message in flat_errors(part)]
@@ -186,6 +193,7 @@ def init_filters(app: Flask) -> None:
     app.add_template_filter(machine_time, "machine_time")
     app.add_template_filter(flat_errors, "flat_errors")
     app.add_template_filter(few, "few")
+    app.add_template_filter(school_class, "school_class")
     app.add_template_filter(state, "state")
     app.add_template_filter(state_tone, "tone")
     app.jinja_env.globals.update(

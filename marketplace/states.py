@@ -6,6 +6,11 @@ from typing import Final
 from marketplace.words import N_
 
 STATES: Final[Mapping[str, Mapping[str, str]]] = {
+    "service": {
+        "tutoring": N_("Aiuto nello studio"),
+        "babysitting": N_("Baby-sitter"),
+        "home_care": N_("Assistenza in casa"),
+    },
     "need": {
         "draft": N_("Bozza"),
         "open": N_("In attesa"),

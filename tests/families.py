@@ -2,11 +2,13 @@
 
 from datetime import UTC, date, datetime
 
+from flask.testing import FlaskClient
 from sqlmodel import Session
 
 from marketplace.accounts.models import Actor, Municipality, Role, User
-from marketplace.db import NOBODY, Scope, set_scope
-from marketplace.households.operations import Applicant, Home, PersonDetails, add_person, register_household
+from marketplace.db import NOBODY, Scope, db, set_scope
+from marketplace.households.details import Applicant, Home, PersonDetails
+from marketplace.households.operations import add_person, register_household
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 23)
@@ -44,3 +46,12 @@ def family(session: Session, applicant: Applicant = ROSSI, email: str = "maria@e
 def child(session: Session, by: Actor, details: PersonDetails = CHILD):
     """Somebody of the family who needs help."""
     return add_person(session, by, NOW, TODAY, details)
+
+
+def sign_in(client: FlaskClient, who: Actor) -> None:
+    """Make `client` the browser of that user."""
+    with client.application.app_context():
+        token = db.session.get_one(User, who.user_id).fs_uniquifier
+    with client.session_transaction() as cookie:
+        cookie["_user_id"] = token
+        cookie["_fresh"] = True

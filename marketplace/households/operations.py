@@ -1,6 +1,5 @@
 """A family registers, says who needs help and what its ISEE is; a tax code is registered once in a municipality."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
@@ -10,8 +9,10 @@ from uuid_utils.compat import uuid7
 
 from marketplace.accounts.models import Actor, Appointment, Role, User
 from marketplace.accounts.operations import record
+from marketplace.accounts.sign_in import appoint
 from marketplace.db import Scope, set_scope
 from marketplace.errors import Conflict, NotFound, Rejected
+from marketplace.households.details import Applicant, Home, PersonDetails
 from marketplace.households.models import Household, MeansTest, MeansTestState, Person
 from marketplace.sealed import keyring
 from marketplace.words import N_
@@ -32,36 +33,6 @@ class PersonHasNeeds(Conflict):
     default = N_("Per questa persona c'è un'esigenza: prima ritirala, poi potrai togliere la persona.")
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
-    """An address in words and where it is (WGS84)."""
-
-    address: str
-    lat: float
-    lon: float
-
-
-@dataclass(frozen=True, slots=True)
-class Applicant:
-    """Who answers for the household, and how to reach them."""
-
-    given_name: str
-    family_name: str
-    tax_code: str
-    email: str | None
-    phone: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class PersonDetails:
-    """Somebody who needs care; `level` is the school class 1-13, None for who is not at school."""
-
-    name: str
-    age: int
-    level: int | None
-    languages: tuple[str, ...] = ("it",)
-
-
 def register_household(session: Session, by: Actor, now: datetime, applicant: Applicant, home: Home) -> Household:
     """The household of a user who has none yet, and the user's appointment to it.
 
@@ -73,49 +44,27 @@ def register_household(session: Session, by: Actor, now: datetime, applicant: Ap
     household = _find_own(session, by, user) or _join(session, by, user, applicant)
     if household is None:
         household = _create(session, by, now, applicant, home)
-        appoint = True
-    else:
-        appoint = not _is_appointed(session, by, user)
-    if appoint:
-        session.add(
-            Appointment(
-                user_id=user.id,
-                municipality_id=by.municipality_id,
-                role=Role.FAMILY,
-                household_id=household.id,
-                created_at=now,
-            )
-        )
-        user.name = user.name or f"{applicant.given_name} {applicant.family_name}"
         record(session, by, now, "register_household", "household", household.id)
+    user.name = user.name or f"{applicant.given_name} {applicant.family_name}"
+    appoint(session, now, user.id, by.municipality_id, Role.FAMILY, household_id=household.id)
     session.flush()
     return household
 
 
-def _appointments(session: Session, by: Actor, user: User) -> list[Appointment]:
-    return list(
-        session.exec(
-            select(Appointment).where(
-                Appointment.user_id == user.id,
-                Appointment.municipality_id == by.municipality_id,
-                Appointment.role == Role.FAMILY,
-                col(Appointment.ended_at).is_(None),
-            )
-        )
-    )
-
-
-def _is_appointed(session: Session, by: Actor, user: User) -> bool:
-    return bool(_appointments(session, by, user))
-
-
 def _find_own(session: Session, by: Actor, user: User) -> Household | None:
     """The household that a first tap has already registered."""
-    mine = _appointments(session, by, user)
-    if not mine:
+    mine = session.exec(
+        select(Appointment.household_id).where(
+            Appointment.user_id == user.id,
+            Appointment.municipality_id == by.municipality_id,
+            Appointment.role == Role.FAMILY,
+            col(Appointment.ended_at).is_(None),
+        )
+    ).first()
+    if mine is None:
         return None
-    set_scope(session, Scope(by.municipality_id, mine[0].household_id))
-    return session.get(Household, (by.municipality_id, mine[0].household_id))
+    set_scope(session, Scope(by.municipality_id, mine))
+    return session.get(Household, (by.municipality_id, mine))
 
 
 def _join(session: Session, by: Actor, user: User, applicant: Applicant) -> Household | None:
