@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hmac
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -15,12 +12,12 @@ import stripe
 
 CURRENCY = "eur"
 COUNTRY = "IT"
-WEBHOOK_TOLERANCE_SECONDS = 300
 
 # The shapes that the SDK's own types give to each call's parameters: what the local double is as strict as.
 PARAMETER_TYPES: Mapping[str, type] = {
     "POST /v1/customers": stripe.params.CustomerCreateParams,
     "POST /v1/checkout/sessions": stripe.params.checkout.SessionCreateParams,
+    "GET /v1/payment_intents/{id}": stripe.params.PaymentIntentRetrieveParams,
     "POST /v1/payment_intents": stripe.params.PaymentIntentCreateParams,
     "POST /v1/payment_intents/{id}/confirm": stripe.params.PaymentIntentConfirmParams,
     "POST /v1/refunds": stripe.params.RefundCreateParams,
@@ -40,10 +37,6 @@ class GatewayUnavailableError(GatewayError):
     """Nobody answered, or not now: the same call with the same key may be made again."""
 
 
-class ForgedEventError(Exception):
-    """A webhook whose signature or age is wrong, or whose body is no event."""
-
-
 class ChargeStatus(StrEnum):
     """How a payment stands; only SUCCEEDED has moved money."""
 
@@ -55,12 +48,18 @@ class ChargeStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Charge:
-    """One attempt's outcome; `reason` is Stripe's decline code, empty unless it was declined."""
+    """How a payment stands; `reason` is Stripe's decline code, empty unless it was declined.
+
+    `reference` and `municipality_id` are what it was asked with; `fee_cents` is what Stripe keeps, known on success.
+    """
 
     intent_id: str
     status: ChargeStatus
-    charge_id: str = ""
+    amount_cents: int = 0
+    fee_cents: int = 0
     reason: str = ""
+    reference: str = ""
+    municipality_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,25 +82,18 @@ class SavedMethod:
 
 @dataclass(frozen=True)
 class BalanceLine:
-    """One movement of Stripe's balance: `net_cents = amount_cents - fee_cents`; `reference` is our row's id."""
+    """One change of Stripe's balance: `amount_cents` less `fee_cents`, by the object `source_id` (charge, transfer).
+
+    `intent_id` is the payment that it belongs to, empty for transfers.
+    """
 
     id: str
     kind: str
     amount_cents: int
     fee_cents: int
     source_id: str
-    reference: str
+    intent_id: str
     municipality_id: str
-
-
-@dataclass(frozen=True)
-class Event:
-    """A webhook that Stripe signed: what happened (`type`) to which object, as of `created`."""
-
-    id: str
-    type: str
-    created: datetime
-    object: Mapping[str, Any]
 
 
 class Gateway:
@@ -131,7 +123,9 @@ class Gateway:
         with _translated():
             return self._client.v1.customers.create(params, {"idempotency_key": f"customer-{key}"}).id
 
-    def open_setup_page(self, key: str, *, customer_id: str, done_url: str, cancel_url: str) -> HostedPage:
+    def open_setup_page(
+        self, key: str, *, customer_id: str, reference: str, done_url: str, cancel_url: str
+    ) -> HostedPage:
         """The hosted page where a family saves a card or a SEPA mandate; it needs no JavaScript of ours."""
         with _translated():
             page = self._client.v1.checkout.sessions.create(
@@ -143,9 +137,52 @@ class Gateway:
                     "success_url": done_url,
                     "cancel_url": cancel_url,
                     "locale": "it",
-                    "client_reference_id": key,
+                    "client_reference_id": reference,
                 },
                 {"idempotency_key": f"setup-{key}"},
+            )
+        return HostedPage(page.id, page.url or "")
+
+    def open_payment_page(
+        self,
+        key: str,
+        *,
+        customer_id: str,
+        amount_cents: int,
+        reference: str,
+        group: str,
+        municipality_id: str,
+        description: str,
+        done_url: str,
+        cancel_url: str,
+    ) -> HostedPage:
+        """The hosted page where a family pays now, itself: without a saved method, or where its bank asks for it."""
+        with _translated():
+            page = self._client.v1.checkout.sessions.create(
+                {
+                    "mode": "payment",
+                    "customer": customer_id,
+                    "allowed_payment_method_types": ["card"],
+                    "line_items": [
+                        {
+                            "quantity": 1,
+                            "price_data": {
+                                "currency": CURRENCY,
+                                "unit_amount": amount_cents,
+                                "product_data": {"name": description},
+                            },
+                        }
+                    ],
+                    "payment_intent_data": {
+                        "transfer_group": group,
+                        "metadata": {"reference": reference, "municipality": municipality_id},
+                    },
+                    "success_url": done_url,
+                    "cancel_url": cancel_url,
+                    "locale": "it",
+                    "client_reference_id": reference,
+                },
+                {"idempotency_key": f"pay-{key}"},
             )
         return HostedPage(page.id, page.url or "")
 
@@ -169,11 +206,12 @@ class Gateway:
         customer_id: str,
         method_id: str,
         amount_cents: int,
+        reference: str,
         group: str,
         municipality_id: str,
         description: str,
     ) -> Charge:
-        """A first attempt to collect `amount_cents` off session; `group` ties its transfers to it."""
+        """A first attempt to collect `amount_cents` off session for our row `reference`; `group` ties its transfers."""
         return _attempt(
             lambda: self._client.v1.payment_intents.create(
                 {
@@ -185,7 +223,7 @@ class Gateway:
                     "off_session": True,
                     "transfer_group": group,
                     "description": description,
-                    "metadata": {"reference": group, "municipality": municipality_id},
+                    "metadata": {"reference": reference, "municipality": municipality_id},
                 },
                 {"idempotency_key": key},
             )
@@ -202,7 +240,9 @@ class Gateway:
     def get_charge(self, intent_id: str) -> Charge:
         """How a payment stands now, whatever the webhooks said and in whatever order."""
         with _translated():
-            return _charge(self._client.v1.payment_intents.retrieve(intent_id))
+            return _charge(
+                self._client.v1.payment_intents.retrieve(intent_id, {"expand": ["latest_charge.balance_transaction"]})
+            )
 
     def refund(self, key: str, *, intent_id: str, amount_cents: int) -> str:
         """Gives back a payment or a part of it; its transfers are reversed apart."""
@@ -272,45 +312,29 @@ class Gateway:
                 yield _balance_line(line)
 
 
-def read_event(payload: bytes, signature: str | None, secret: str, now: datetime) -> Event:
-    """The event that a webhook carries; ForgedEventError unless Stripe signed it, at most five minutes from `now`.
-
-    Signature scheme: HMAC-SHA256 with the endpoint's secret over "<t>.<payload>", in the header "t=...,v1=...".
-    """
-    parts = [part.partition("=") for part in (signature or "").split(",")]
-    stamps = [value for name, _, value in parts if name.strip() == "t"]
-    if len(stamps) != 1 or not stamps[0].isdecimal() or not stamps[0].isascii():
-        raise ForgedEventError("no signature")
-    expected = hmac.digest(secret.encode(), stamps[0].encode() + b"." + payload, "sha256").hex()
-    given = [value for name, _, value in parts if name.strip() == "v1"]
-    if not any(hmac.compare_digest(expected.encode(), value.encode()) for value in given):
-        raise ForgedEventError("wrong signature")
-    if abs(now.timestamp() - int(stamps[0])) > WEBHOOK_TOLERANCE_SECONDS:
-        raise ForgedEventError("too old")
-    try:
-        body = json.loads(payload)
-        return Event(
-            str(body["id"]),
-            str(body["type"]),
-            datetime.fromtimestamp(body["created"], UTC),
-            dict(body["data"]["object"]),
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise ForgedEventError("not an event") from error
-
-
 def _id(expandable: Any) -> str:
     """The id of what Stripe gives either as an id or as an object."""
     return expandable if isinstance(expandable, str) else str(expandable.id)
 
 
 def _charge(intent: stripe.PaymentIntent) -> Charge:
-    charge_id = _id(intent.latest_charge) if intent.latest_charge else ""
-    if intent.status in {"succeeded", "processing", "requires_action"}:
-        return Charge(intent.id, ChargeStatus(intent.status), charge_id)
+    balance = getattr(intent.latest_charge, "balance_transaction", None)
+    status, reason = ChargeStatus.DECLINED, ""
     error = intent.last_payment_error
-    reason = (error.decline_code or error.code or "") if error else intent.status
-    return Charge(intent.id, ChargeStatus.DECLINED, charge_id, reason)
+    if intent.status in {"succeeded", "processing", "requires_action"}:
+        status = ChargeStatus(intent.status)
+    else:
+        reason = getattr(error, "decline_code", None) or getattr(error, "code", None) or intent.status
+    kept = _metadata(intent)
+    return Charge(
+        intent.id,
+        status,
+        intent.amount,
+        getattr(balance, "fee", 0),
+        reason,
+        kept.get("reference", ""),
+        kept.get("municipality", ""),
+    )
 
 
 def _attempt(confirm: Callable[[], stripe.PaymentIntent]) -> Charge:
@@ -328,12 +352,23 @@ def _attempt(confirm: Callable[[], stripe.PaymentIntent]) -> Charge:
             return Charge(_id(error.payment_intent), status, reason=reason)
 
 
+def _metadata(source: Any) -> dict[str, str]:
+    kept = getattr(source, "metadata", None)
+    return dict(kept.to_dict()) if kept else {}
+
+
 def _balance_line(line: stripe.BalanceTransaction) -> BalanceLine:
     source: Any = line.source
-    kept = getattr(source, "metadata", None)
-    metadata: dict[str, str] = kept.to_dict() if kept else {}
-    reference, municipality = metadata.get("reference", ""), metadata.get("municipality", "")
-    return BalanceLine(line.id, line.type, line.amount, line.fee, getattr(source, "id", ""), reference, municipality)
+    intent = getattr(source, "payment_intent", None)
+    return BalanceLine(
+        line.id,
+        line.type,
+        line.amount,
+        line.fee,
+        getattr(source, "id", ""),
+        _id(intent) if intent else "",
+        _metadata(source).get("municipality", ""),
+    )
 
 
 @contextmanager

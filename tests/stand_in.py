@@ -11,7 +11,7 @@ from typing import Any
 from werkzeug.serving import make_server
 
 from billing.gateway import Gateway
-from marketplace.demo.payments import behaviour
+from marketplace.demo.payments import behaviour, hosted
 from marketplace.demo.payments.app import create_app
 from marketplace.demo.payments.store import Store
 
@@ -34,11 +34,12 @@ class StandIn:
         page = self.gateway.open_setup_page(
             f"{customer_id}-{time.monotonic_ns()}",
             customer_id=customer_id,
+            reference="test",
             done_url="http://x/ok",
             cancel_url="http://x/no",
         )
         with self.store.transaction():
-            behaviour.complete_session(self.store, page.id, choice)
+            hosted.complete_session(self.store, page.id, choice)
         saved = self.gateway.find_saved_method(page.id)
         assert saved is not None
         return saved.method_id
@@ -47,7 +48,7 @@ class StandIn:
         """A provider's account that can be paid."""
         account = self.gateway.create_account(key, municipality_id="035033", email=None)
         with self.store.transaction():
-            behaviour.complete_onboarding(self.store, account)
+            hosted.complete_onboarding(self.store, account)
         return account
 
     def settle_debits(self) -> None:

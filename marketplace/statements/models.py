@@ -34,7 +34,7 @@ class MonthClosing(Row, table=True):
 
 
 class Statement(Row, table=True):
-    """What a household owes for a month; numbered without gaps per municipality and year when it closes."""
+    """What a household owes for a month; it gets its number, without gaps per municipality and year, when it closes."""
 
     __table_args__ = (
         refers("household"),
@@ -44,8 +44,8 @@ class Statement(Row, table=True):
 
     household_id: UUID
     month: date
-    year: int
-    number: int
+    year: int | None = None
+    number: int | None = None
     state: StatementState = Field(default=StatementState.OPEN, sa_type=choice(StatementState))
     total_cents: int = cents(0)
     due_on: date

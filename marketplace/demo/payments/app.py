@@ -9,15 +9,14 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, jsonify, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from marketplace.demo.payments import behaviour
-from marketplace.demo.payments.behaviour import METHODS, Body, StripeFault, invalid
+from marketplace.demo.payments import behaviour, hosted
+from marketplace.demo.payments.behaviour import Body, StripeFault, invalid
 from marketplace.demo.payments.parameters import ParameterError, read_parameters
 from marketplace.demo.payments.store import SWITCHES, Store
 
 LOOPBACK = {"127.0.0.1", "::1"}
 READABLE = {
     "customers": "customer",
-    "payment_intents": "payment_intent",
     "setup_intents": "setup_intent",
     "payment_methods": "payment_method",
     "checkout/sessions": "checkout.session",
@@ -50,14 +49,14 @@ def _add_api(app: Flask, store: Store) -> None:
 
     calls: dict[str, Callable[[Body, str], Body]] = {
         "/v1/customers": lambda params, _: behaviour.create_customer(store, params),
-        "/v1/checkout/sessions": lambda params, _: behaviour.create_session(store, params, base_url()),
+        "/v1/checkout/sessions": lambda params, _: hosted.create_session(store, params, base_url()),
         "/v1/payment_intents": lambda params, _: behaviour.create_intent(store, params),
         "/v1/payment_intents/{id}/confirm": lambda params, key: behaviour.confirm_intent(store, key, params),
         "/v1/refunds": lambda params, _: behaviour.create_refund(store, params),
         "/v1/transfers": lambda params, _: behaviour.create_transfer(store, params),
         "/v1/transfers/{id}/reversals": lambda params, key: behaviour.reverse_transfer(store, key, params),
-        "/v1/accounts": lambda params, _: behaviour.create_account(store, params),
-        "/v1/account_links": lambda params, _: behaviour.create_account_link(store, params, base_url()),
+        "/v1/accounts": lambda params, _: hosted.create_account(store, params),
+        "/v1/account_links": lambda params, _: hosted.create_account_link(store, params, base_url()),
     }
     for path, call in calls.items():
 
@@ -73,6 +72,14 @@ def _add_api(app: Flask, store: Store) -> None:
             return _answer(store, lambda: behaviour.get(store, kind, object_id))
 
         app.add_url_rule(f"/v1/{segment}/<object_id>", f"read {kind}", read)
+
+    @app.get("/v1/payment_intents/<object_id>")
+    def payment_intent(object_id: str) -> AnyResponse:
+        query = request.query_string.decode()
+        return _answer(
+            store,
+            lambda: behaviour.read_intent(store, object_id, read_parameters("GET /v1/payment_intents/{id}", query)),
+        )
 
     @app.get("/v1/balance_transactions")
     def balance_transactions() -> AnyResponse:
@@ -184,19 +191,23 @@ def _add_pages(app: Flask, store: Store) -> None:
             for name, label in LABELS.items()
         )
         cancel = html.escape(session.get("cancel_url") or session["success_url"])
+        pays = session["mode"] == "payment"
         return _page(
-            "Salva come vuoi pagare",
+            "Paga" if pays else "Salva come vuoi pagare",
             f'<form method="post"><fieldset><legend>Scegli</legend>{choices}</fieldset>'
-            f'<p><button>Salva</button> <a href="{cancel}">Annulla</a></p></form>',
+            f'<p><button>{"Paga" if pays else "Salva"}</button> <a href="{cancel}">Annulla</a></p></form>',
         )
 
     @app.post("/pagina/<session_id>")
     def save_method(session_id: str) -> AnyResponse | tuple[str, int]:
         choice = request.form.get("method", "")
-        if choice not in METHODS or store.find("checkout.session", session_id) is None:
+        if choice not in hosted.METHODS or store.find("checkout.session", session_id) is None:
             return _page("Scegli come pagare", "<p>Torna indietro e scegli.</p>"), 422
-        with store.transaction():
-            session = behaviour.complete_session(store, session_id, choice)
+        try:
+            with store.transaction():
+                session = hosted.complete_session(store, session_id, choice)
+        except StripeFault as refused:
+            return _page("Pagamento rifiutato", f"<p>{html.escape(refused.message)} Torna indietro.</p>"), 402
         return redirect(_http(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session_id), 303)
 
     @app.get("/conto/<link_id>")
@@ -215,7 +226,7 @@ def _add_pages(app: Flask, store: Store) -> None:
         if link is None:
             return _page("Pagina non trovata", "<p>Questo indirizzo non vale più.</p>"), 404
         with store.transaction():
-            behaviour.complete_onboarding(store, link["account"])
+            hosted.complete_onboarding(store, link["account"])
         return redirect(_http(link["return_url"]), 303)
 
 

@@ -12,17 +12,6 @@ FEE_FIXED_CENTS = 25
 FEE_PER_MILLE = 15
 DEBIT_FEE_CENTS = 35
 
-# What the hosted page offers: name, kind, last digits, how it behaves when it is charged.
-METHODS: Mapping[str, tuple[str, str, str]] = {
-    "visa": ("card", "4242", "succeeds"),
-    "declined": ("card", "0341", "card_declined"),
-    "no_funds": ("card", "9995", "insufficient_funds"),
-    "authenticate": ("card", "3184", "authentication_required"),
-    "disputed": ("card", "0259", "disputed"),
-    "iban": ("sepa_debit", "3456", "succeeds"),
-    "iban_bounces": ("sepa_debit", "4321", "bounces"),
-}
-
 
 @dataclass
 class StripeFault(Exception):
@@ -96,57 +85,6 @@ def _move(store: Store, type_: str, source: Body, amount: int, fee: int = 0) -> 
 def create_customer(store: Store, params: Body) -> Body:
     customer = {"id": new_id("cus"), "object": "customer", "created": timestamp(), "metadata": {}} | params
     return store.put("customer", customer)
-
-
-def create_session(store: Store, params: Body, base_url: str) -> Body:
-    if params.get("mode") != "setup":
-        raise invalid("parameter_invalid", "This stand-in has the mode 'setup' alone.", "mode")
-    for needed in ("success_url", "currency"):
-        if needed not in params:
-            raise invalid("parameter_missing", f"Missing required param: {needed}.", needed)
-    if "customer" in params:
-        get(store, "customer", params["customer"], "customer")
-    session_id = new_id("cs_test")
-    session = {
-        "id": session_id,
-        "object": "checkout.session",
-        "status": "open",
-        "setup_intent": None,
-        "url": f"{base_url}/pagina/{session_id}",
-        "created": timestamp(),
-    }
-    return store.put("checkout.session", session | params)
-
-
-def complete_session(store: Store, session_id: str, choice: str) -> Body:
-    """What happens when somebody saves the method `choice` on the hosted page."""
-    session = get(store, "checkout.session", session_id)
-    if session["status"] != "open":
-        return session
-    kind, last4, behaves = METHODS[choice]
-    method = {
-        "id": new_id("pm"),
-        "object": "payment_method",
-        "type": kind,
-        kind: {"last4": last4} | ({"brand": "visa"} if kind == "card" else {}),
-        "customer": session.get("customer"),
-        "behaves": behaves,
-    }
-    store.put("payment_method", method)
-    setup = {
-        "id": new_id("seti"),
-        "object": "setup_intent",
-        "status": "succeeded",
-        "customer": session.get("customer"),
-        "payment_method": method["id"],
-        "usage": "off_session",
-    }
-    store.put("setup_intent", setup)
-    store.put("checkout.session", session | {"status": "complete", "setup_intent": setup["id"]})
-    completed = get(store, "checkout.session", session_id)
-    emit(store, "setup_intent.succeeded", setup)
-    emit(store, "checkout.session.completed", completed)
-    return completed
 
 
 def create_intent(store: Store, params: Body) -> Body:
@@ -274,7 +212,7 @@ def dispute(store: Store, charge_id: str) -> Body:
         "currency": "eur",
         "reason": "fraudulent",
         "status": "needs_response",
-        "metadata": charge["metadata"],
+        "metadata": {},
         "created": timestamp(),
     }
     store.put("dispute", body)
@@ -303,7 +241,7 @@ def create_refund(store: Store, params: Body) -> Body:
         "charge": charge["id"],
         "payment_intent": intent["id"],
         "status": "succeeded",
-        "metadata": charge["metadata"] | params.get("metadata", {}),
+        "metadata": params.get("metadata", {}),
         "created": timestamp(),
     }
     store.put("refund", refund)
@@ -351,7 +289,7 @@ def reverse_transfer(store: Store, transfer_id: str, params: Body) -> Body:
         "amount": amount,
         "currency": "eur",
         "transfer": transfer_id,
-        "metadata": transfer["metadata"] | params.get("metadata", {}),
+        "metadata": params.get("metadata", {}),
         "created": timestamp(),
     }
     store.put("transfer_reversal", reversal)
@@ -363,32 +301,16 @@ def reverse_transfer(store: Store, transfer_id: str, params: Body) -> Body:
     return reversal
 
 
-def create_account(store: Store, params: Body) -> Body:
-    if params.get("type") not in {"express", "standard", "custom"}:
-        raise invalid("parameter_invalid", "Invalid type", "type")
-    asked = params.get("capabilities", {})
-    capabilities = {name: "inactive" for name, wish in asked.items() if wish.get("requested")}
-    kept = {name: value for name, value in params.items() if name != "capabilities"}
-    account = {"id": new_id("acct"), "object": "account", "metadata": {}, "created": timestamp()}
-    return store.put("account", account | kept | {"capabilities": capabilities, "details_submitted": False})
-
-
-def create_account_link(store: Store, params: Body, base_url: str) -> Body:
-    get(store, "account", params["account"], "account")
-    link_id = new_id("alink")
-    link = {"id": link_id, "object": "account_link", "created": timestamp(), "expires_at": timestamp() + 300}
-    link |= {"url": f"{base_url}/conto/{link_id}"}
-    store.put("account_link", link | params)
-    return link
-
-
-def complete_onboarding(store: Store, account_id: str) -> Body:
-    """What happens when a provider fills in the onboarding page."""
-    account = get(store, "account", account_id)
-    active = dict.fromkeys(account["capabilities"], "active")
-    account = store.put("account", account | {"capabilities": active, "details_submitted": True})
-    emit(store, "account.updated", account)
-    return account
+def read_intent(store: Store, intent_id: str, params: Body) -> Body:
+    """An intent, with its charge and the charge's balance movement where they are asked for."""
+    intent = get(store, "payment_intent", intent_id)
+    expand = params.get("expand", [])
+    if intent["latest_charge"] and any(path.startswith("latest_charge") for path in expand):
+        charge = get(store, "charge", intent["latest_charge"])
+        if "latest_charge.balance_transaction" in expand and charge.get("balance_transaction"):
+            charge["balance_transaction"] = get(store, "balance_transaction", charge["balance_transaction"])
+        intent["latest_charge"] = charge
+    return intent
 
 
 def list_balance(store: Store, params: Body) -> Body:

@@ -1,0 +1,213 @@
+"""A meeting's bill follows from what was agreed, what was recorded and the policy of its day, and from nothing else."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlmodel import Session
+
+from billing import ledger
+from billing.absence import (
+    AbsenceRule,
+    Attended,
+    Attendee,
+    Bearer,
+    Bill,
+    Line,
+    Price,
+    bill_cancelled_day,
+    bill_meeting,
+)
+from marketplace.accounts.policy import Policy, get_policy
+from marketplace.slots.models import MeetingState
+
+BATCH_ROWS = 5000
+
+# A row for each member of each meeting before :until that took place or was cancelled. A member counts from the day
+# on which it was confirmed to the day on which it left; the newest attendance as of :as_of counts.
+_MEMBERS = """
+select mt.id as meeting_id, mt.held_on, mt.state as meeting_state, mt.provider_id, s.id as slot_id, s.venue_id, s.topic,
+       s.service, s.rate_cents_per_hour, s.extra_seat_cents_per_hour, s.venue_cents_per_hour, s.minutes_min,
+       m.id as membership_id, m.household_id, m.seats, m.start_minute, m.end_minute, m.cap_cents, m.programme_id,
+       m.subsidy_percent, m.subsidy_cap_cents_per_hour, coalesce(h.held_cents, 0) as held_cents, a.presence
+from meeting mt
+join slot s on s.municipality_id = mt.municipality_id and s.id = mt.slot_id
+join membership m on m.municipality_id = mt.municipality_id and m.slot_id = mt.slot_id
+     and m.state in ('confirmed', 'left')
+join proposal p on p.municipality_id = m.municipality_id and p.id = m.proposal_id
+     and (m.state = 'confirmed' or p.left_on > mt.held_on)
+left join voucher_hold h on h.municipality_id = m.municipality_id and h.membership_id = m.id
+     and h.week = date_trunc('week', mt.held_on)::date and h.state = any(:hold_states)
+left join lateral (
+    select presence from attendance a
+    where a.municipality_id = mt.municipality_id and a.meeting_id = mt.id and a.membership_id = m.id
+      and a.recorded_at <= :as_of
+    order by a.recorded_at desc, a.id desc limit 1) a on true
+where mt.municipality_id = :municipality and mt.held_on < :until and mt.state <> 'dissolved' and {which}
+order by mt.held_on, mt.id, m.rank, m.id
+"""
+_NOT_BILLED = """not exists (select 1 from statement_line l
+     where l.municipality_id = mt.municipality_id and l.meeting_id = mt.id)"""
+_BILLED_IN = """exists (select 1 from statement_line l join statement st
+     on st.municipality_id = l.municipality_id and st.id = l.statement_id
+     where l.municipality_id = mt.municipality_id and l.meeting_id = mt.id and l.kind = 'meeting'
+       and st.month = :month)"""
+
+
+@dataclass(frozen=True)
+class MeetingBill:
+    """A meeting with its bill; `bill` is None while somebody's attendance is not recorded."""
+
+    meeting_id: UUID
+    held_on: date
+    slot_id: UUID
+    provider_id: UUID
+    venue_id: UUID | None
+    state: MeetingState
+    members: tuple[Row[Any], ...]
+    bill: Bill | None
+
+    def entry(self, municipality_id: str) -> ledger.Entry | None:
+        """What the ledger says of this meeting; None where nobody owes anything or it is not decided."""
+        if self.bill is None:
+            return None
+        net: dict[ledger.Account, int] = {}
+        subsidy: dict[ledger.Account, int] = {}
+        for member, line in zip(self.members, self.bill.lines, strict=True):
+            payer = ledger.family(str(member.household_id))
+            net[payer] = net.get(payer, 0) + line.net_cents
+            if line.subsidy_cents:
+                programme = ledger.programme(str(member.programme_id))
+                subsidy[programme] = subsidy.get(programme, 0) + line.subsidy_cents
+        fund = sum(line.guarantee_cents for line in self.bill.lines) + self.bill.compensation_cents
+        due = {ledger.provider(str(self.provider_id)): self.bill.provider_cents}
+        if self.venue_id:
+            due[ledger.venue(str(self.venue_id))] = self.bill.venue_cents
+        due[ledger.PLATFORM_FEES] = self.bill.fee_cents
+        return ledger.meeting_billed(
+            str(self.meeting_id),
+            net_cents=net,
+            subsidy_cents=subsidy,
+            guarantee_cents={ledger.guarantee(municipality_id): fund},
+            due_cents=due,
+        )
+
+    def explanation(self, line: Line) -> dict[str, Any]:
+        """Everything that a family needs to follow its line by hand; of the others, only shares without names."""
+        assert self.bill is not None
+        charged = [other for other in self.bill.lines if other.share_cents]
+        alike = {(other.attendee.start, other.attendee.end, other.attendee.seats) for other in charged}
+        state = line.attendee.attended.value if self.state in _TOOK_PLACE else self.state.value
+        return {
+            "attendance": state,
+            "cost_cents": self.bill.cost_cents,
+            "venue_cents": self.bill.venue_cents,
+            "seats": sum(other.attendee.seats for other in charged),
+            "shares": [other.share_cents for other in charged],
+            "mine": charged.index(line) if line in charged else None,
+            "equal": len(alike) == 1,
+            "cap_cents": line.attendee.cap_cents,
+            "held_cents": line.attendee.held_cents,
+        }
+
+
+_TOOK_PLACE = {MeetingState.SCHEDULED, MeetingState.HELD}
+
+
+def iter_unbilled(session: Session, municipality_id: str, until: date, as_of: Any) -> Iterator[MeetingBill]:
+    """Meetings before `until` that are on no statement, with the bill that they would get now; a few at a time."""
+    values = {"municipality": municipality_id, "until": until, "as_of": as_of, "hold_states": ["held"]}
+    yield from _iter(session, municipality_id, _MEMBERS.format(which=_NOT_BILLED), values)
+
+
+def iter_billed(session: Session, municipality_id: str, month: date, as_of: Any) -> Iterator[MeetingBill]:
+    """The meetings on the statements of `month`, billed again as they were known at `as_of`, its closing."""
+    values = {
+        "municipality": municipality_id,
+        "until": date.max,
+        "as_of": as_of,
+        "hold_states": ["held", "committed", "released"],
+        "month": month,
+    }
+    yield from _iter(session, municipality_id, _MEMBERS.format(which=_BILLED_IN), values)
+
+
+def _iter(session: Session, municipality_id: str, query: str, values: dict[str, Any]) -> Iterator[MeetingBill]:
+    rule_on = _rules(session, municipality_id)
+    rows = session.connection().execute(
+        text(query), values, execution_options={"stream_results": True, "yield_per": BATCH_ROWS}
+    )
+    for _, members in groupby(rows, key=lambda row: row.meeting_id):
+        yield _bill(tuple(members), rule_on)
+
+
+def _rules(session: Session, municipality_id: str) -> Callable[[date], AbsenceRule]:
+    """The rule of each day, read once for each."""
+    known: dict[date, AbsenceRule] = {}
+
+    def rule_on(day: date) -> AbsenceRule:
+        if day not in known:
+            known[day] = absence_rule(get_policy(session, municipality_id, day))
+        return known[day]
+
+    return rule_on
+
+
+def absence_rule(policy: Policy) -> AbsenceRule:
+    """What a municipality's policy says of absences, as `billing` wants it."""
+    return AbsenceRule(
+        notified_is_free=policy.absence_notified_is_free,
+        rise_borne_by=Bearer(policy.absence_rise_borne_by),
+        absence_is_subsidised=policy.absence_is_subsidised,
+        cancelled_day_percent=Fraction(policy.cancelled_day_percent),
+        fee_percent=Fraction(policy.platform_fee_percent),
+    )
+
+
+def _bill(members: tuple[Row[Any], ...], rule_on: Callable[[date], AbsenceRule]) -> MeetingBill:
+    first = members[0]
+    state = MeetingState(first.meeting_state)
+    return MeetingBill(
+        meeting_id=first.meeting_id,
+        held_on=first.held_on,
+        slot_id=first.slot_id,
+        provider_id=first.provider_id,
+        venue_id=first.venue_id,
+        state=state,
+        members=members,
+        bill=_price(state, members, rule_on(first.held_on)),
+    )
+
+
+def _price(state: MeetingState, members: Sequence[Row[Any]], rule: AbsenceRule) -> Bill | None:
+    first = members[0]
+    price = Price(
+        first.rate_cents_per_hour, first.extra_seat_cents_per_hour, first.venue_cents_per_hour, first.minutes_min
+    )
+    if state in _TOOK_PLACE:
+        if any(member.presence is None for member in members):
+            return None
+        return bill_meeting(price, [_attendee(member) for member in members], rule)
+    attendees = [_attendee(member) for member in members]
+    if state is MeetingState.CANCELLED_BY_MUNICIPALITY:
+        return bill_cancelled_day(price, attendees, rule)
+    return Bill(tuple(Line(attendee, 0, 0, 0, 0) for attendee in attendees))
+
+
+def _attendee(member: Row[Any]) -> Attendee:
+    return Attendee(
+        id=str(member.membership_id),
+        start=member.start_minute,
+        end=member.end_minute,
+        seats=member.seats,
+        attended=Attended(member.presence or Attended.ABSENT),
+        cap_cents=member.cap_cents,
+        percent=None if member.subsidy_percent is None else Fraction(member.subsidy_percent),
+        cap_cents_per_hour=member.subsidy_cap_cents_per_hour,
+        held_cents=member.held_cents,
+    )

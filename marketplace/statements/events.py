@@ -1,0 +1,78 @@
+"""A webhook is kept by its id, then handled; handling asks Stripe how things stand, so order and repeats are idle."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session, col
+
+from billing.webhooks import Event
+from marketplace.db import Scope, set_scope
+from marketplace.jobs import defer, job
+from marketplace.statements.methods import save_method
+from marketplace.statements.models import StripeEvent
+from marketplace.statements.payments import AGAIN, gateway, record_charge, record_return
+
+NO_MUNICIPALITY = ""
+RETURNS = {"refund.created", "charge.dispute.funds_withdrawn"}
+
+
+def receive_event(session: Session, event: Event, now: datetime) -> bool:
+    """Keep an event and defer its handling, once; whether it was new."""
+    row = {
+        "id": event.id,
+        "type": event.type,
+        "payload": dict(event.object),
+        "received_at": now,
+    }
+    new = session.connection().execute(
+        insert(StripeEvent).values(row).on_conflict_do_nothing().returning(col(StripeEvent.id))
+    )
+    if new.scalar() is None:
+        return False
+    defer(session, handle_event, NO_MUNICIPALITY, event_id=event.id)
+    return True
+
+
+@job("statements.handle_event", retry=AGAIN)
+def handle_event(session: Session, municipality_id: str, now: datetime, **arguments: Any) -> None:
+    """Bring our rows to where Stripe's objects are now; an event about something that is not ours changes nothing."""
+    event = session.get_one(StripeEvent, arguments["event_id"], with_for_update=True)
+    if event.handled_at is not None:
+        return
+    kind, about = event.type, event.payload
+    event.handled_at = now
+    session.flush()
+    if kind.startswith("payment_intent."):
+        _take_charge(session, now, str(about.get("id", "")))
+    elif kind in RETURNS:
+        _take_return(session, now, about)
+    elif kind == "checkout.session.completed" and about.get("mode") == "setup":
+        _take_method(session, now, about)
+
+
+def _take_charge(session: Session, now: datetime, intent_id: str) -> UUID | None:
+    """Our payment behind an intent, brought up to date; None where it is not one of ours."""
+    charge = gateway().get_charge(intent_id)
+    if not (charge.municipality_id and charge.reference):
+        return None
+    set_scope(session, Scope(charge.municipality_id))
+    payment_id = UUID(charge.reference)
+    record_charge(session, charge.municipality_id, now, payment_id, charge)
+    return payment_id
+
+
+def _take_return(session: Session, now: datetime, about: dict[str, Any]) -> None:
+    payment_id = _take_charge(session, now, str(about.get("payment_intent", "")))
+    if payment_id is not None:
+        city = session.info["scope"].municipality_id
+        record_return(session, city, now, payment_id, str(about["id"]), int(about["amount"]))
+
+
+def _take_method(session: Session, now: datetime, about: dict[str, Any]) -> None:
+    municipality_id, _, household = str(about.get("client_reference_id") or "").partition(":")
+    saved = gateway().find_saved_method(str(about["id"]))
+    if saved is not None and household:
+        set_scope(session, Scope(municipality_id))
+        save_method(session, municipality_id, now, UUID(household), saved)

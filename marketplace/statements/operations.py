@@ -1,0 +1,270 @@
+"""A month is closed once, whole or not at all: one transaction writes lines, vouchers, ledger, numbers and payments."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert, text
+from sqlmodel import Session, select
+from uuid_utils.compat import uuid7
+
+from marketplace.accounts.models import Actor
+from marketplace.accounts.operations import record
+from marketplace.accounts.policy import get_policy
+from marketplace.errors import Rejected
+from marketplace.slots.calendar import local_day
+from marketplace.slots.models import Meeting
+from marketplace.statements.bills import MeetingBill, iter_unbilled
+from marketplace.statements.models import MonthClosing, Statement, StatementLine
+from marketplace.statements.months import last_day, next_month
+from marketplace.statements.payments import defer_collections
+from marketplace.statements.posting import post_all
+from marketplace.words import N_
+
+BATCH_MEETINGS = 1000
+
+
+class MonthNotOver(Rejected):
+    """A month is closed from its last day's midnight on."""
+
+    default = N_("Il mese non è ancora finito: si chiude dal giorno dopo il suo ultimo.")
+
+
+def find_closing(session: Session, municipality_id: str, month: date) -> MonthClosing | None:
+    """The closing of a month (its first day), if it is closed."""
+    return session.exec(
+        select(MonthClosing).where(MonthClosing.municipality_id == municipality_id, MonthClosing.month == month)
+    ).first()
+
+
+def check_month(month: date, now: datetime) -> None:
+    """Raises MonthNotOver unless `month` is the first day of a month that is over."""
+    if month.day != 1 or local_day(now) < next_month(month):
+        raise MonthNotOver
+
+
+def close_month(session: Session, by: Actor, now: datetime, municipality_id: str, month: date) -> MonthClosing:
+    """Close `month` (its first day) and give its closing; a closed one is given back as it is.
+
+    Every meeting before the month's end that is on no statement yet and whose attendance is known goes on one:
+    its lines, the vouchers used or given back, its ledger entry; then each household's statement has its number and
+    total, and what is due a payment, collected from `charge_after_days` on. A killed closing leaves nothing.
+    """
+    check_month(month, now)
+    session.connection().execute(
+        text("select pg_advisory_xact_lock(hashtext('closing'), hashtext(:municipality))"),
+        {"municipality": municipality_id},
+    )
+    closing = find_closing(session, municipality_id, month)
+    if closing is not None:
+        return closing
+    closed_on = local_day(now)
+    due_on = closed_on + timedelta(days=get_policy(session, municipality_id, closed_on).charge_after_days)
+    statements = _open_statements(session, municipality_id, month, closed_on, due_on)
+    waiting = _write_lines(session, municipality_id, month, now, statements)
+    values = {"municipality": municipality_id, "month": month, "now": now, "due_on": due_on}
+    _use_vouchers(session, values)
+    _number_statements(session, values | {"year": closed_on.year})
+    totals = _totals(session, values) | {"meetings_waiting": waiting}
+    closing = MonthClosing(
+        municipality_id=municipality_id, month=month, closed_at=now, closed_by=by.user_id, totals=totals
+    )
+    session.add(closing)
+    record(session, by, now, "close_month", "month", closing.id, month=month.isoformat(), **totals)
+    session.flush()
+    defer_collections(session, municipality_id, month, due_on)
+    return closing
+
+
+def _open_statements(
+    session: Session, municipality_id: str, month: date, closed_on: date, due_on: date
+) -> dict[UUID, UUID]:
+    """An empty statement for every household of a meeting that may be billed; their ids by household.
+
+    Those that stay empty, because their meetings wait for a decision, are taken away again.
+    """
+    households = session.connection().execute(
+        text("""
+            select distinct m.household_id from meeting mt
+            join membership m on m.municipality_id = mt.municipality_id and m.slot_id = mt.slot_id
+                 and m.state in ('confirmed', 'left')
+            where mt.municipality_id = :municipality and mt.held_on < :until and mt.state <> 'dissolved'
+              and not exists (select 1 from statement_line l
+                  where l.municipality_id = mt.municipality_id and l.meeting_id = mt.id)
+            order by 1"""),
+        {"municipality": municipality_id, "until": next_month(month)},
+    )
+    rows = [
+        {
+            "municipality_id": municipality_id,
+            "id": uuid7(),
+            "household_id": household_id,
+            "month": month,
+            "state": "open",
+            "total_cents": 0,
+            "due_on": due_on,
+        }
+        for household_id in households.scalars()
+    ]
+    if rows:
+        session.connection().execute(insert(Statement), rows)
+    return {row["household_id"]: row["id"] for row in rows}
+
+
+def _write_lines(
+    session: Session, municipality_id: str, month: date, now: datetime, statements: dict[UUID, UUID]
+) -> int:
+    """Lines and ledger entries of every meeting that is decided; how many wait for a decision."""
+    waiting = 0
+    bills = iter_unbilled(session, municipality_id, next_month(month), now)
+    for batch in _batches(bills):
+        lines = [row for bill in batch for row in _line_rows(municipality_id, bill, statements)]
+        if lines:
+            session.connection().execute(insert(StatementLine), lines)
+        entries = [entry for bill in batch if (entry := bill.entry(municipality_id)) is not None]
+        post_all(session, municipality_id, entries, now, last_day(month))
+        waiting += sum(1 for bill in batch if bill.bill is None)
+    return waiting
+
+
+def _batches(bills: Iterable[MeetingBill]) -> Iterator[list[MeetingBill]]:
+    source = iter(bills)
+    while batch := list(islice(source, BATCH_MEETINGS)):
+        yield batch
+
+
+def _line_rows(municipality_id: str, bill: MeetingBill, statements: dict[UUID, UUID]) -> list[dict[str, Any]]:
+    if bill.bill is None:
+        return []
+    return [
+        {
+            "municipality_id": municipality_id,
+            "id": uuid7(),
+            "statement_id": statements[member.household_id],
+            "household_id": member.household_id,
+            "meeting_id": bill.meeting_id,
+            "membership_id": member.membership_id,
+            "provider_id": bill.provider_id,
+            "kind": "meeting",
+            "share_cents": line.share_cents,
+            "subsidy_cents": line.subsidy_cents,
+            "guarantee_cents": line.guarantee_cents,
+            "net_cents": line.net_cents,
+            "provider_cents": line.provider_cents,
+            "explanation": bill.explanation(line),
+        }
+        for member, line in zip(bill.members, bill.bill.lines, strict=True)
+    ]
+
+
+def _use_vouchers(session: Session, values: dict[str, Any]) -> None:
+    """What was held for the billed meetings is committed as it was used, or given back to the programme's week."""
+    session.connection().execute(
+        text("""
+            update voucher_hold h
+            set state = case when used.cents > 0 then 'committed' else 'released' end, committed_cents = used.cents
+            from (select l.membership_id, date_trunc('week', mt.held_on)::date as week, sum(l.subsidy_cents) as cents
+                  from statement_line l
+                  join statement s on s.municipality_id = l.municipality_id and s.id = l.statement_id
+                  join meeting mt on mt.municipality_id = l.municipality_id and mt.id = l.meeting_id
+                  where l.municipality_id = :municipality and s.month = :month and l.kind = 'meeting'
+                  group by 1, 2) used
+            where h.municipality_id = :municipality and h.membership_id = used.membership_id and h.week = used.week
+              and h.state = 'held'"""),
+        values,
+    )
+
+
+def _number_statements(session: Session, values: dict[str, Any]) -> None:
+    """Totals, numbers without gaps, and the payment of what is due after earlier credit; empty statements go."""
+    connection = session.connection()
+    connection.execute(
+        text("""
+            delete from statement s where s.municipality_id = :municipality and s.month = :month and s.state = 'open'
+              and not exists (select 1 from statement_line l
+                  where l.municipality_id = s.municipality_id and l.statement_id = s.id)"""),
+        values,
+    )
+    connection.execute(
+        text("""
+            update statement s
+            set total_cents = sums.cents, state = 'closed', closed_at = :now, year = :year, number = sums.number
+            from (select s.id, sum(l.net_cents) as cents,
+                         row_number() over (order by s.id) + (
+                             select coalesce(max(number), 0) from statement
+                             where municipality_id = :municipality and year = :year) as number
+                  from statement s
+                  join statement_line l on l.municipality_id = s.municipality_id and l.statement_id = s.id
+                  where s.municipality_id = :municipality and s.month = :month and s.state = 'open'
+                  group by s.id) sums
+            where s.municipality_id = :municipality and s.id = sums.id"""),
+        values,
+    )
+    connection.execute(
+        text("""
+            insert into payment (municipality_id, id, statement_id, household_id, cents, state, attempts,
+                                 next_attempt_on, failure, updated_at)
+            select s.municipality_id, uuidv7(), s.id, s.household_id, least(s.total_cents, account.cents), 'due', 0,
+                   :due_on, '', :now
+            from statement s
+            join (select account, sum(cents) as cents from posting
+                  where municipality_id = :municipality and account like 'family:%' group by account) account
+              on account.account = 'family:' || s.household_id
+            where s.municipality_id = :municipality and s.month = :month and s.state = 'closed'
+              and least(s.total_cents, account.cents) > 0"""),
+        values,
+    )
+    connection.execute(
+        text("""
+            update statement s set state = 'paid', paid_at = :now
+            where s.municipality_id = :municipality and s.month = :month and s.state = 'closed'
+              and not exists (select 1 from payment p
+                  where p.municipality_id = s.municipality_id and p.statement_id = s.id)"""),
+        values,
+    )
+
+
+def _totals(session: Session, values: dict[str, Any]) -> dict[str, int]:
+    """What the closing adds up to, in cents and counts."""
+    row = session.connection().execute(
+        text("""
+            select count(distinct s.id) as statements, count(distinct l.meeting_id) as meetings,
+                   coalesce(sum(l.share_cents), 0)::bigint as share_cents,
+                   coalesce(sum(l.subsidy_cents), 0)::bigint as subsidy_cents,
+                   coalesce(sum(l.guarantee_cents), 0)::bigint as guarantee_cents,
+                   coalesce(sum(l.net_cents), 0)::bigint as net_cents
+            from statement s join statement_line l on l.municipality_id = s.municipality_id and l.statement_id = s.id
+            where s.municipality_id = :municipality and s.month = :month"""),
+        values,
+    )
+    return dict(row.mappings().one())
+
+
+def list_waiting(session: Session, municipality_id: str, before: date) -> list[tuple[Meeting, int]]:
+    """Meetings before a day whose attendance is not recorded, and for how many members: nobody pays or is paid."""
+    rows = (
+        session.connection()
+        .execute(
+            text("""
+            select mt.id, count(*) from meeting mt
+            join membership m on m.municipality_id = mt.municipality_id and m.slot_id = mt.slot_id
+                 and m.state = 'confirmed'
+            where mt.municipality_id = :municipality and mt.held_on < :before and mt.state in ('scheduled', 'held')
+              and not exists (select 1 from attendance a where a.municipality_id = mt.municipality_id
+                  and a.meeting_id = mt.id and a.membership_id = m.id)
+              and not exists (select 1 from statement_line l where l.municipality_id = mt.municipality_id
+                  and l.meeting_id = mt.id)
+            group by mt.id order by mt.id"""),
+            {"municipality": municipality_id, "before": before},
+        )
+        .all()
+    )
+    missing: dict[UUID, int] = {row[0]: int(row[1]) for row in rows}
+    if not missing:
+        return []
+    meetings = session.exec(
+        select(Meeting).where(Meeting.municipality_id == municipality_id, Meeting.id.in_(missing))  # type: ignore[attr-defined]
+    )
+    return [(meeting, missing[meeting.id]) for meeting in sorted(meetings, key=lambda one: (one.held_on, one.id))]
