@@ -10,15 +10,22 @@ import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
+
+from sqlmodel import select
 
 from marketplace import create_app
+from marketplace.accounts.models import Municipality
 from marketplace.config import Settings
+from marketplace.db import db
+from marketplace.demo.city import make_city
 from marketplace.errors import CannotRun
 from marketplace.installation import open_installation
 from marketplace.jobs import work_for_ever
 from marketplace.postgres import ensure_server
 from marketplace.processes import Child, Ended, Tree, ends_by_signal
 from marketplace.serving import bind, serve
+from marketplace.web import Application
 from marketplace.words import N_
 
 WEBHOOK_PATH = "/stripe/eventi"
@@ -43,6 +50,7 @@ def run(settings: Settings, say: Say) -> None:
         settings = with_stand_ins(settings)
         with open_installation(settings, say) as installation:
             app = create_app(settings, installation.app_url)
+            make_city_once(app, say)
             tree = Tree(
                 [
                     Child("web", lambda: serve(app, listener), orphaned=signal.SIGTERM),
@@ -59,6 +67,17 @@ def run(settings: Settings, say: Say) -> None:
                 with suppress(OSError):  # the terminal may be gone
                     say(N_("Fermo tutto ..."))
                 tree.stop()
+
+
+def make_city_once(app: Application, say: Say) -> None:
+    """Write the synthetic city, whole or not at all, into a database without municipalities."""
+    with app.app_context():
+        if db.session.exec(select(Municipality.id)).first() is None:
+            say(N_("Creo la città di prova: mezzo minuto, solo la prima volta."))
+            make_city(db.session, datetime.now(UTC))
+            db.session.commit()
+        db.session.close()
+        db.engine.dispose()  # connections may not be shared with the processes that are forked next
 
 
 def with_stand_ins(settings: Settings) -> Settings:
