@@ -31,8 +31,11 @@ def open_installation(settings: Settings, say: Callable[[str], None] = lambda li
 
 
 def as_app(owner_url: str) -> str:
-    """The address of a given server, in the role `app` from the start of each connection."""
-    return make_url(owner_url).update_query_dict({"options": "-c role=app"}).render_as_string(hide_password=False)
+    """The address of a given server, in the role `app` from the start of each connection.
+
+    Without a space in it, which SQLAlchemy writes as a plus that libpq does not read.
+    """
+    return make_url(owner_url).update_query_dict({"options": "-crole=app"}).render_as_string(hide_password=False)
 
 
 def _migrated(installation: Installation, say: Callable[[str], None]) -> Installation:

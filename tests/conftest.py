@@ -17,8 +17,7 @@ from marketplace.postgres import Server
 from marketplace.sealed import keyring
 from marketplace.web import Application
 from tests import database
-
-KEYS = ("a key for tests, of no use elsewhere",)
+from tests.database import KEYS
 
 
 @pytest.fixture(scope="session")

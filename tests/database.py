@@ -3,21 +3,27 @@
 import hashlib
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from sqlalchemy import NullPool, create_engine
+from sqlmodel import Session
 
 import marketplace
+from marketplace.demo.city import make_city
 from marketplace.installation import Installation
 from marketplace.postgres import Server, ensure_server
 from marketplace.schema import migrate
+from marketplace.sealed import keyring
 
 ROOT = Path(__file__).parents[1]
 VAR = ROOT / "build" / "test-database"  # kept between runs, so that the next one starts at once
 SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")
+KEYS = ("a key for tests, of no use elsewhere",)
 SOURCE = Path(marketplace.__file__).parent
 _numbers = itertools.count()
 
@@ -30,18 +36,38 @@ def running_server() -> Iterator[Server]:
 
 
 def migrated_template(server: Server) -> str:
-    """The name of a database at the schema of the code as it stands; made by whichever worker comes first."""
-    name = f"template_{_fingerprint()}"
+    """The name of an empty database at the schema of the code as it stands."""
+    return _template(server, "template", "template1", lambda draft: migrate(draft.owner_url))
+
+
+def city_template(server: Server, families: int = 80) -> str:
+    """The name of a database that holds the demo's city, a small one."""
+    return _template(server, "city", migrated_template(server), lambda draft: _make_city(draft, families))
+
+
+def _make_city(installation: Installation, families: int) -> None:
+    """Without an application: Playwright's event loop, where journeys run, does not let Flask end its context."""
+    keyring.unlock(list(KEYS))
+    engine = create_engine(installation.app_url, poolclass=NullPool)
+    with Session(engine) as session:
+        make_city(session, datetime.now(UTC), families=families)
+        session.commit()
+
+
+def _template(server: Server, kind: str, base: str, fill: Callable[[Installation], object]) -> str:
+    """A database to copy, filled by whichever worker comes first; those of older code go."""
+    name = f"{kind}_{_fingerprint()}"
     with _maintenance(server) as connection:
-        connection.execute("select pg_advisory_lock(1)")
+        connection.execute("select pg_advisory_lock(hashtext(%s))", (kind,))
         known = [row[0] for row in connection.execute("select datname from pg_database").fetchall()]
         if name not in known:
-            for old in filter(_is_left_over, known):
-                with suppress(psycopg.errors.ObjectInUse):
-                    _drop(connection, old)
+            for old in known:
+                if old.startswith(f"{kind}_") or _is_left_over(old):
+                    with suppress(psycopg.errors.ObjectInUse):
+                        _drop(connection, old)
             draft = f"draft_{os.getpid()}"
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(draft)))
-            migrate(server.url("owner", draft))
+            connection.execute(sql.SQL("create database {} template {}").format(*map(sql.Identifier, (draft, base))))
+            fill(Installation(server.url("owner", draft), server.url("app", draft)))
             connection.execute(sql.SQL("alter database {} rename to {}").format(*map(sql.Identifier, (draft, name))))
     return name
 
@@ -69,14 +95,13 @@ def _fingerprint() -> str:
 
 
 def _is_left_over(name: str) -> bool:
+    """Whether it is the work of a process that was killed."""
     kind, _, rest = name.partition("_")
-    if kind in ("test", "draft"):
-        return not Path(f"/proc/{rest.split('_')[0]}").exists()
-    return kind == "template"
+    return kind in ("test", "draft") and not Path(f"/proc/{rest.split('_')[0]}").exists()
 
 
 def _drop(connection: psycopg.Connection, name: str) -> None:
-    force = "" if name.startswith("template_") else " with (force)"
+    force = " with (force)" if name.startswith("test_") else ""
     connection.execute(sql.SQL("drop database if exists {}" + force).format(sql.Identifier(name)))
 
 

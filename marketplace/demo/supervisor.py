@@ -29,7 +29,8 @@ from marketplace.web import Application
 from marketplace.words import N_
 
 WEBHOOK_PATH = "/stripe/eventi"
-READY_SECONDS = 60
+SITE_SECONDS = 60
+WORKER_SECONDS = 15
 LOOK_SECONDS = 0.25
 HEAL_SECONDS = 5
 
@@ -109,9 +110,11 @@ def stand_in_for_payments(settings: Settings) -> None:
 def _wait_until_ready(settings: Settings, tree: Tree, say: Say) -> None:
     """Wait for a page and for the worker's first sign of life; go on without the latter, /health says it."""
     say(N_("Avvio il sito ..."))
-    deadline = time.monotonic() + READY_SECONDS
-    while (state := _health(settings)) != "ok" and time.monotonic() < deadline:
+    began = time.monotonic()
+    while (state := _health(settings)) != "ok":
         tree.tend()
+        if time.monotonic() - began > (WORKER_SECONDS if state else SITE_SECONDS):
+            break
         time.sleep(LOOK_SECONDS)
     if not state:
         raise CannotRun(N_("Il sito non risponde: %(log)s dice perché."), log=tree.logs / "web.log")
