@@ -2,10 +2,10 @@
 
 import gzip
 import hashlib
-import re
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import distribution
 from mimetypes import guess_type
 from pathlib import Path
@@ -13,6 +13,8 @@ from typing import Final
 
 from flask import Blueprint, Flask, Response, abort, current_app, request, url_for
 from markupsafe import Markup, escape
+
+from marketplace.theme import trim, words_of
 
 OWN: Final = Path(__file__).parent / "static"
 THEME: Final = "bootstrap_italia_template/static"
@@ -61,11 +63,6 @@ def _packaged(package: str, path: str) -> bytes:
     return Path(str(distribution(package).locate_file(path))).read_bytes()
 
 
-def without_embedded_fonts(style: bytes) -> bytes:
-    """The style sheet without the font written into it: a video player's, which our policy would refuse."""
-    return re.sub(rb"@font-face\{[^{}]*url\(data:[^{}]*\}", b"", style)
-
-
 def _mimetype(name: str) -> str:
     if name.endswith(".webmanifest"):
         return "application/manifest+json"
@@ -84,10 +81,17 @@ def read_icons(sprite: bytes) -> dict[str, str]:
     }
 
 
-def read_shelf() -> Shelf:
-    """Read every file once, at start."""
+def _sources(templates: Path) -> Iterator[Path]:
+    """Every file of ours that may name a class."""
+    yield from templates.rglob("*.html")
+    yield from OWN.rglob("*.js")
+    yield from OWN.parent.glob("*.py")
+
+
+def read_shelf(templates: Path) -> Shelf:
+    """Read every file once; the theme is trimmed to what the pages under `templates` use."""
     files = {name: _packaged(*where) for name, where in PACKAGED.items()}
-    files[STYLE] = without_embedded_fonts(files[STYLE])
+    files[STYLE] = trim(files[STYLE].decode(), words_of(_sources(templates))).encode()
     files |= {path.relative_to(OWN).as_posix(): path.read_bytes() for path in sorted(OWN.rglob("*")) if path.is_file()}
     digest = hashlib.sha256()
     for name in sorted(files):
@@ -96,10 +100,14 @@ def read_shelf() -> Shelf:
     return Shelf(assets, digest.hexdigest()[:12], read_icons(_packaged(*SPRITE)))
 
 
+@cache
+def _shelf_of(templates: Path) -> Shelf:
+    return read_shelf(templates)
+
+
 def _shelf() -> Shelf:
-    shelf = current_app.extensions["assets"]
-    assert isinstance(shelf, Shelf)
-    return shelf
+    """The shelf, filled when the first page asks: a command or a worker that draws none does not wait for it."""
+    return _shelf_of(Path(current_app.root_path, str(current_app.template_folder)).resolve())
 
 
 @blueprint.get("/assets/<version>/<path:name>")
@@ -142,6 +150,5 @@ def icon(name: str, style: str = "", label: str = "") -> Markup:
 
 def init_assets(app: Flask) -> None:
     """Serve the shelf and give templates `asset()` and `icon()`."""
-    app.extensions["assets"] = read_shelf()
     app.register_blueprint(blueprint)
     app.jinja_env.globals.update(asset=asset, icon=icon)
