@@ -3,11 +3,15 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
 from marketplace.config import settings_from
+from marketplace.db import db
 from marketplace.errors import MarketplaceError
+from marketplace.filters import CITY
 from marketplace.installation import Installation, open_installation
 from marketplace.web import Application
 
@@ -25,7 +29,12 @@ def application() -> Iterator[tuple[Application, Installation]]:
     with refusals(), open_installation(settings := settings_from(), say) as installation:
         app = create_app(settings, installation.app_url)
         with app.app_context():
-            yield app, installation
+            try:
+                yield app, installation
+            finally:
+                db.session.close()
+                for engine in db.engines.values():
+                    engine.dispose()
 
 
 @contextmanager
@@ -78,3 +87,37 @@ def demo() -> None:
 
     with refusals():
         supervisor.run(settings_from(), say)
+
+
+TODAY = click.option("--today", type=click.DateTime(["%Y-%m-%d"]), help="The day that decides what has expired.")
+MUNICIPALITY = click.option("--municipality", required=True, help="Six-digit ISTAT code.")
+
+
+@main.command("import")
+@click.argument("folder", type=click.Path(path_type=Path))
+@MUNICIPALITY
+@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Where the findings go, as CSV.")
+@click.option("--dry-run", is_flag=True, help="Say what would happen, write nothing.")
+@TODAY
+def import_city(folder: Path, municipality: str, report: Path | None, dry_run: bool, today: datetime | None) -> None:
+    """Bring in a city's spreadsheets: addresses, programmes, venues, professionals, needs."""
+    from marketplace.intake.commands import import_folder
+
+    with application():
+        now = datetime.now(UTC)
+        day = today.date() if today else now.astimezone(CITY).date()
+        sys.exit(import_folder(db.session, now, day, folder, municipality, click.echo, report, dry_run))
+
+
+@main.command("export-instance")
+@MUNICIPALITY
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="instance.json, or .gz.")
+@TODAY
+def export_instance(municipality: str, out: Path, today: datetime | None) -> None:
+    """Write a city's open needs as an instance for the matcher."""
+    from marketplace.intake.commands import export_instance
+
+    with application():
+        day = today.date() if today else datetime.now(CITY).date()
+        count = export_instance(db.session, municipality, day, out)
+        click.echo(f"{out}: {count} esigenze.")

@@ -15,9 +15,8 @@ from marketplace.places.register import fold
 from marketplace.words import N_
 
 GRID_MINUTES = 15
-TEXT_CHARACTERS_MAX = 200
-NOTE_CHARACTERS_MAX = 10_000
-CODE_CHARACTERS_MAX = 64
+NOTE_CHARACTERS_MAX = 2000
+CODE_CHARACTERS_MAX = 60
 NUMBER_CHARACTERS_MAX = 40
 AMOUNT_EUROS_MAX = Decimal(10_000_000_000)
 LANGUAGES = frozenset(name for name in map(str, Locale("en").languages) if len(name) in (2, 3))
@@ -36,24 +35,37 @@ def split_list(text: str) -> list[str]:
     return [entry for part in re.split(r"[,|;\r\n]", text) if (entry := part.strip())]
 
 
-def short_text(text: str) -> str:
-    """A line of text of at most 200 characters."""
-    if len(text) > TEXT_CHARACTERS_MAX:
-        raise Fault(Code.OUT_OF_RANGE, N_("Il testo è troppo lungo: accorcialo a 200 caratteri."))
-    return " ".join(text.split())
+def line(longest: int) -> Callable[[str], str]:
+    """Reads one line of text of at most so many characters."""
+
+    def read(text: str) -> str:
+        if len(text) > longest:
+            raise Fault(
+                Code.OUT_OF_RANGE, N_("Il testo è troppo lungo: accorcialo a %(longest)s caratteri."), longest=longest
+            )
+        return text if text.isalnum() else " ".join(text.split())
+
+    return read
+
+
+short_text = line(200)
+person_name = line(120)
+place_name = line(120)
+phone = line(40)
+exponent = line(20)
 
 
 def note(text: str) -> str:
     """Free text, new lines kept."""
     if len(text) > NOTE_CHARACTERS_MAX:
-        raise Fault(Code.OUT_OF_RANGE, N_("La nota è troppo lunga: accorciala a 10.000 caratteri."))
+        raise Fault(Code.OUT_OF_RANGE, N_("La nota è troppo lunga: accorciala a 2.000 caratteri."))
     return text
 
 
 def code(text: str) -> str:
     """A row's own key, exactly as written."""
     if len(text) > CODE_CHARACTERS_MAX:
-        raise Fault(Code.OUT_OF_RANGE, N_("Il codice è troppo lungo: accorcialo a 64 caratteri."))
+        raise Fault(Code.OUT_OF_RANGE, N_("Il codice è troppo lungo: accorcialo a 60 caratteri."))
     return text
 
 
@@ -154,6 +166,37 @@ amount = cents("0", AMOUNT_EUROS_MAX, thousands=True)
 percent = decimal(0, 100, "%")
 kilometres = decimal(0, 50, "km")
 age = whole(0, 110, "anni|anno")
+
+
+def house_number(text: str) -> int:
+    """The number of a house, without its exponent."""
+    return int(text) if len(text) <= 6 and text.isascii() and text.isdigit() else whole(0, 999_999)(text)
+
+
+def degrees(limit: int) -> Callable[[str], float]:
+    """Reads a coordinate in degrees, at most `limit` either way."""
+
+    def read(text: str) -> float:
+        if not re.fullmatch(r"[+-]?[0-9]{1,9}(?:[.,][0-9]{1,20})?", text):
+            raise Fault(
+                Code.INVALID_NUMBER,
+                N_("«%(cell)s» non è una coordinata: scrivi i gradi in cifre, per esempio 44,9586803."),
+                cell=text,
+            )
+        value = float(text.replace(",", "."))
+        if abs(value) > limit:
+            raise Fault(
+                Code.OUT_OF_RANGE,
+                N_("«%(cell)s» è fuori dai limiti: scrivi le coordinate in gradi (ETRF2000)."),
+                cell=text,
+            )
+        return value
+
+    return read
+
+
+latitude = degrees(90)
+longitude = degrees(180)
 
 
 def duration(text: str) -> int:

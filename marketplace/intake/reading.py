@@ -21,20 +21,25 @@ NO_HOURS: tuple[tuple[Window, ...], bool] = ((), False)
 class Reading:
     """One row being read: each cell once, its fault noted; the record stands only if `stopped` is False."""
 
-    def __init__(self, table: Table, row: Row, seen: set[str]) -> None:
+    def __init__(self, table: Table, row: Row) -> None:
         self.table = table
         self.row = row
+        self.code = ""
         self.findings: list[Finding] = []
         self.stopped = False
+        if any(map(str.strip, row.cells[table.width :])):
+            msgid = N_("La riga ha più celle dell'intestazione: controlla i separatori dentro le celle.")
+            self.fault(max(table.columns, key=lambda column: table.columns[column]), Fault(Code.OUT_OF_RANGE, msgid))
+
+    def keyed(self, seen: set[str]) -> "Reading":
+        """Read the row's own code, which must not be in `seen`, and put it there."""
         self.code = self.needed("codice", cells.code, "")
         if self.code in seen:
             msgid = N_("Il codice «%(cell)s» c'è già in una riga più su: dai a ogni riga il suo.")
             self.fault("codice", Fault(Code.DUPLICATE_CODE, msgid, cell=self.code))
         elif self.code:
             seen.add(self.code)
-        if any(map(str.strip, row.cells[table.width :])):
-            msgid = N_("La riga ha più celle dell'intestazione: controlla i separatori dentro le celle.")
-            self.fault(max(table.columns, key=lambda column: table.columns[column]), Fault(Code.OUT_OF_RANGE, msgid))
+        return self
 
     def needed(self, column: str, read: Callable[[str], T], fallback: T) -> T:
         """The value of a compulsory cell; `fallback` where the row is stopped."""

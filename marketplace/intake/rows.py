@@ -1,15 +1,14 @@
 """A row of each file becomes a typed record, whole, or findings that say which cells stop it."""
 
 import datetime as dt
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from marketplace.intake import cells
 from marketplace.intake.reading import Reading
-from marketplace.intake.report import Code, Fault, Finding, Severity
-from marketplace.intake.tables import Table
+from marketplace.intake.report import Code
+from marketplace.intake.tables import Row, Table
 from marketplace.places.register import HouseNumber, Register
 from marketplace.words import N_
 from matching.instance import Window
@@ -186,7 +185,7 @@ def read_provider(
         name=reading.needed("nome", cells.short_text, ""),
         tax_code=reading.optional("codice_fiscale", cells.tax_code, None),
         email=reading.optional("email", cells.email, None),
-        phone=reading.optional("telefono", cells.short_text, None),
+        phone=reading.optional("telefono", cells.phone, None),
         address=reading.address(register),
         services=reading.needed("servizi", cells.services, ()),
         topics=reading.optional("materie", cells.subjects(defaults.subjects), ()),
@@ -216,11 +215,11 @@ def read_need(reading: Reading, register: Register, defaults: Defaults) -> NeedR
     minutes = reading.needed("durata", cells.duration, 0)
     return NeedRow(
         code=reading.code,
-        surname=reading.needed("cognome", cells.short_text, ""),
-        name=reading.needed("nome", cells.short_text, ""),
+        surname=reading.needed("cognome", cells.person_name, ""),
+        name=reading.needed("nome", cells.person_name, ""),
         tax_code=reading.optional("codice_fiscale", cells.tax_code, None),
         email=reading.optional("email", cells.email, None),
-        phone=reading.optional("telefono", cells.short_text, None),
+        phone=reading.optional("telefono", cells.phone, None),
         address=reading.address(register),
         service=reading.needed("servizio", cells.service, ""),
         seats=reading.optional("persone", cells.whole(1, 6, "persone|persona"), defaults.seats),
@@ -240,44 +239,18 @@ def read_need(reading: Reading, register: Register, defaults: Defaults) -> NeedR
     )
 
 
-def read_register(table: Table, municipality: str) -> tuple[list[HouseNumber], list[Finding], int]:
-    """The register's addresses in the municipality of that ISTAT code, what is wrong, and how many are elsewhere."""
-    addresses: list[HouseNumber] = []
-    findings: list[Finding] = []
-    elsewhere = 0
-    for row in table.rows:
-        try:
-            column = "codice_istat"
-            if (istat := table.cell(row, column)) and istat.zfill(6) != municipality:
-                elsewhere += 1
-                continue
-            values = {}
-            for column in ("odonimo", "civico", "coord_x_comune", "coord_y_comune"):
-                values[column] = table.cell(row, column)
-                if not values[column]:
-                    raise Fault(Code.MISSING_VALUE, N_("La cella è vuota: scrivi un valore, è obbligatorio."))
-            column = "civico"
-            number = int(values[column]) if values[column].isdecimal() else cells.whole(0, 999_999)(values[column])
-            column = "coord_x_comune"
-            lon = _degrees(values[column], 180)
-            column = "coord_y_comune"
-            lat = _degrees(values[column], 90)
-        except Fault as fault:
-            findings.append(
-                Finding(table.name, row.number, column, Severity.ERROR, fault.code, fault.msgid, fault.params)
-            )
-            continue
-        locality, exponent = table.cell(row, "localita"), table.cell(row, "esponente")
-        addresses.append(HouseNumber(values["odonimo"], locality, number, exponent, lat, lon))
-    return addresses, findings, elsewhere
+def read_house(reading: Reading) -> HouseNumber:
+    """A row of the register of addresses."""
+    return HouseNumber(
+        street=reading.needed("odonimo", cells.short_text, ""),
+        locality=reading.optional("localita", cells.place_name, ""),
+        number=reading.needed("civico", cells.house_number, 0),
+        exponent=reading.optional("esponente", cells.exponent, ""),
+        lat=reading.needed("coord_y_comune", cells.latitude, 0.0),
+        lon=reading.needed("coord_x_comune", cells.longitude, 0.0),
+    )
 
 
-def _degrees(text: str, limit: int) -> float:
-    value = float(text.replace(",", ".")) if re.fullmatch(r"[+-]?[0-9]{1,9}(?:[.,][0-9]{1,20})?", text) else None
-    if value is None:
-        msgid = N_("«%(cell)s» non è una coordinata: scrivi i gradi in cifre, per esempio 44,9586803.")
-        raise Fault(Code.INVALID_NUMBER, msgid, cell=text)
-    if abs(value) > limit:
-        msgid = N_("«%(cell)s» è fuori dai limiti: scrivi le coordinate in gradi (ETRF2000).")
-        raise Fault(Code.OUT_OF_RANGE, msgid, cell=text)
-    return value
+def is_in(municipality: str) -> Callable[[Table, Row], bool]:
+    """Whether a row of the register lies in the municipality of that ISTAT code (a sheet may have lost its zeros)."""
+    return lambda table, row: (table.cell(row, "codice_istat") or municipality).zfill(6) == municipality

@@ -14,9 +14,6 @@ from decimal import Decimal
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
-
 from marketplace.words import N_
 
 CELL_CHARACTERS_MAX = 1_000_000
@@ -195,7 +192,7 @@ def _read_workbook(name: str, data: bytes, kinds: Sequence[Kind]) -> Table:
             warnings.simplefilter("ignore")
             sheets = _sheets(data)
     except (
-        zipfile.BadZipFile, InvalidFileException, ParseError, zlib.error, KeyError, ValueError, TypeError,
+        zipfile.BadZipFile, ParseError, zlib.error, KeyError, ValueError, TypeError,
         AttributeError, IndexError, OSError, EOFError, NotImplementedError, RuntimeError,
     ) as error:  # fmt: skip
         raise broken from error
@@ -209,6 +206,8 @@ def _read_workbook(name: str, data: bytes, kinds: Sequence[Kind]) -> Table:
 
 
 def _sheets(data: bytes) -> list[list[tuple[str, ...]]]:
+    import openpyxl  # takes a second, and most files are CSV
+
     book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
     try:
         sheets = []

@@ -20,6 +20,13 @@ LEAD_MIN = Fraction(1, 10)
 TEXT_CHARACTERS_MAX = 300
 _EXPONENT = re.compile(r"[a-z]|[0-9]{1,3}|[a-z][0-9]{1,2}|[0-9]{1,2}[a-z]|(?:bis|ter|quater|quinquies)[a-z]?")
 _NUMBER_SIGN = re.compile(r"\b(?:n|nr|nro|n\.ro|num|numero|civ|civico)\b[ .°º]*(?=[0-9])")
+_SMALL_WORDS = frozenset(
+    {
+        "a", "al", "alla", "alle", "agli", "ai", "con", "da", "dal", "dalla", "dei", "degli", "del", "dell", "della",
+        "delle", "dello", "di", "e", "in", "la", "le", "lo", "nel",
+    }
+)  # fmt: skip
+_ROMAN = frozenset({"ii", "iii", "iv", "vi", "vii", "viii", "ix", "xi", "xii", "xx", "xxii", "xxiii", "xxiv", "xxv"})
 _PLACE_WORD = re.compile(r"\b(?:frazione|fraz|fr|localita|loc|sobborgo|quartiere)\b ?")
 
 
@@ -45,6 +52,18 @@ class HouseNumber:
     def __str__(self) -> str:
         exponent = f"/{self.exponent}" if self.exponent else ""
         return f"{self.street} {self.number}{exponent}" + (f", {self.locality}" if self.locality else "")
+
+    def words(self) -> str:
+        """The address as people write it: `Via Dazio 90/H, Valle San Bartolomeo`."""
+        return re.sub(r"[^\W\d_]+", _capitalised, str(self))
+
+
+def _capitalised(word: re.Match[str]) -> str:
+    """A word of an address: small ones in lower case, Roman numerals and exponents in capitals."""
+    text = word[0].lower()
+    if word.start() and text in _SMALL_WORDS:
+        return text
+    return text.upper() if text in _ROMAN or len(text) == 1 else text.capitalize()
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,4 +257,6 @@ class Register:
 
 def fold_exponent(text: str) -> str:
     """An exponent as it is compared: letters and digits only."""
+    if (text.isascii() and text.isalnum()) or not text:
+        return text.lower()
     return fold_street(text).replace(" ", "")

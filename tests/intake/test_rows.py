@@ -52,7 +52,7 @@ def read(kind: str, *rows: Mapping[str, str]) -> tuple[list[Record], list[tuple[
     records: list[Record] = []
     findings: list[Finding] = []
     for row in table.rows:
-        reading = Reading(table, row, seen)
+        reading = Reading(table, row).keyed(seen)
         record: Record
         if kind == "programmi":
             record = read_programme(reading)
@@ -166,7 +166,7 @@ def test_a_row_with_more_cells_than_the_header_is_stopped() -> None:
     columns = list(GOOD["programmi"])
     line = ",".join([*GOOD["programmi"].values(), "50"])
     table = read_table("programmi.csv", f"{','.join(columns)}\n{line}\n".encode())
-    reading = Reading(table, table.rows[0], set())
+    reading = Reading(table, table.rows[0])
     read_programme(reading)
     assert reading.stopped
 
