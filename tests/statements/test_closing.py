@@ -12,12 +12,7 @@ from marketplace.statements import operations
 from marketplace.statements.models import LedgerEntry, MonthClosing, Payment, Posting, Statement, StatementLine
 from marketplace.statements.operations import MonthNotOver, close_month, list_waiting
 from marketplace.vouchers.models import HoldState, ProgrammeWeek, VoucherHold
-from tests.statements.world import CITY, CLOSED_AT, NOVEMBER, OFFICER, TUESDAYS, City, Group, build
-
-
-@pytest.fixture
-def city(session: Session) -> City:
-    return build(session)
+from tests.statements.world import CITY, CLOSED_AT, NOVEMBER, OFFICER, TUESDAYS, City, Group
 
 
 def three(city: City, **first: Any) -> Group:

@@ -1,0 +1,24 @@
+"""A city on the test's session, and Stripe's stand-in behind it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlmodel import Session
+
+from marketplace.statements import payments
+from tests.stand_in import StandIn, running
+from tests.statements.world import City, build
+
+
+@pytest.fixture
+def city(session: Session) -> City:
+    return build(session)
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> Iterator[StandIn]:
+    with running(tmp_path) as up:
+        payments.pay_through(up.gateway)
+        yield up
+        payments._gateway.clear()
