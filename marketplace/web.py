@@ -1,9 +1,10 @@
 """Every request is one transaction by one actor; a route that does not say who may use it is used by nobody."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, ParamSpec, TypeVar, cast
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from flask import Flask, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -21,6 +22,7 @@ View = Callable[P, R]
 
 PUBLIC = frozenset({"public"})
 SIGNED_IN = frozenset({"signed in"})
+CITY = ZoneInfo("Europe/Rome")
 STAFF = (Role.OFFICER, Role.OPERATOR, Role.ADMINISTRATOR)
 # Endpoints of libraries, which have no decorator of ours: static files are for all.
 LIBRARY_ENDPOINTS = ("assets.", "static")
@@ -162,6 +164,11 @@ def now() -> datetime:
     if "now" not in g:
         g.now = datetime.now(UTC)
     return cast(datetime, g.now)
+
+
+def today() -> date:
+    """The city's date at this request."""
+    return now().astimezone(CITY).date()
 
 
 def id_from(text: str) -> UUID:

@@ -1,7 +1,6 @@
 """A family's own pages about itself: registration, people, address, contacts, means test."""
 
 from datetime import date
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -15,16 +14,9 @@ from marketplace.households import operations as households
 from marketplace.households.forms import ContactsForm, HomeForm, MeansTestForm, PersonForm, WelcomeForm
 from marketplace.pages import own_path
 from marketplace.places.queries import has_register
-from marketplace.web import actor, allow, id_from, list_appointments, now, signed_in
+from marketplace.web import actor, allow, id_from, list_appointments, now, signed_in, today
 
 blueprint = Blueprint("households", __name__)
-
-CITY = ZoneInfo("Europe/Rome")
-
-
-def today() -> date:
-    """The city's date at this request."""
-    return now().astimezone(CITY).date()
 
 
 def municipality() -> Municipality:
