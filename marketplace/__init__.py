@@ -21,6 +21,7 @@ from marketplace.messages.operations import Folder, Smtp, send_by
 from marketplace.navigation import init_navigation
 from marketplace.providers import views as providers
 from marketplace.sealed import keyring
+from marketplace.vouchers import views as vouchers
 from marketplace.web import Application, template_globals
 
 
@@ -67,7 +68,7 @@ def transport_of(settings: Settings) -> Folder | Smtp:
 
 def register_rooms(app: Application) -> None:
     """Every room's pages and handlers."""
-    for room in (health, pages, accounts, households, providers, home):
+    for room in (health, pages, accounts, households, providers, vouchers, home):
         app.register_blueprint(room.blueprint)
     if app.config["SETTINGS"].demo:
         app.register_blueprint(demo.blueprint)

@@ -1,0 +1,217 @@
+"""A programme's rule is changed by a dated step on record; what was promised before stays promised."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import update
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlmodel import Session, col, select
+
+from marketplace.accounts.models import Actor, Role
+from marketplace.accounts.operations import record
+from marketplace.errors import Conflict, Forbidden, NotFound, Rejected
+from marketplace.households.models import Household, MeansTest, MeansTestState
+from marketplace.vouchers.models import Programme, ProgrammeWeek
+from marketplace.words import N_
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A programme as an officer writes it: cents, percent as decimal text, None for no limit."""
+
+    code: str
+    name: str
+    service: str
+    weekly_budget_cents: int
+    isee_max_cents: int | None
+    percent: str
+    cap_cents_per_hour: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A means test that waits for an officer."""
+
+    means_test_id: UUID
+    family: str
+    isee_cents: int
+    declared_at: datetime
+    valid_until: date
+
+
+def list_programmes(session: Session, municipality_id: str) -> list[Programme]:
+    """Running programmes first, then ended ones, by code."""
+    return list(
+        session.exec(
+            select(Programme)
+            .where(Programme.municipality_id == municipality_id)
+            .order_by(col(Programme.ended_at).is_not(None), Programme.code)
+        )
+    )
+
+
+def get_programme(session: Session, municipality_id: str, programme_id: UUID, *, lock: bool = False) -> Programme:
+    """A programme. Raises NotFound."""
+    found = session.get(Programme, (municipality_id, programme_id), with_for_update=lock or None)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def list_weeks(session: Session, programme: Programme, since: date, limit: int = 12) -> Sequence[ProgrammeWeek]:
+    """The programme's weeks from the Monday `since` on that somebody has asked of."""
+    return session.exec(
+        select(ProgrammeWeek)
+        .where(
+            ProgrammeWeek.municipality_id == programme.municipality_id,
+            ProgrammeWeek.programme_id == programme.id,
+            ProgrammeWeek.week >= since,
+        )
+        .order_by(col(ProgrammeWeek.week))
+        .limit(limit)
+    ).all()
+
+
+def add_programme(session: Session, by: Actor, now: datetime, rule: Rule) -> Programme:
+    """A new programme, from the next round on. Raises Conflict for a code in use."""
+    _require_officer(by)
+    taken = select(Programme.id).where(Programme.municipality_id == by.municipality_id, Programme.code == rule.code)
+    if session.exec(taken).first() is not None:
+        raise Conflict(N_("C'è già un programma con questo codice: scegline un altro."))
+    programme = Programme(
+        municipality_id=by.municipality_id,
+        code=rule.code,
+        name=rule.name,
+        service=rule.service,
+        weekly_budget_cents=rule.weekly_budget_cents,
+        isee_max_cents=rule.isee_max_cents,
+        percent=rule.percent,
+        cap_cents_per_hour=rule.cap_cents_per_hour,
+        created_at=now,
+    )
+    session.add(programme)
+    session.flush()
+    _record(session, by, now, "add_programme", programme)
+    return programme
+
+
+def change_programme(
+    session: Session, by: Actor, now: datetime, today: date, programme_id: UUID, rule: Rule
+) -> Programme:
+    """A new rule from the next round on; memberships keep theirs.
+
+    A budget counts for the weeks that begin after today. Raises Rejected when one of them has more in use already.
+    """
+    _require_officer(by)
+    programme = get_programme(session, by.municipality_id, programme_id, lock=True)
+    coming = (
+        (col(ProgrammeWeek.municipality_id) == by.municipality_id)
+        & (col(ProgrammeWeek.programme_id) == programme.id)
+        & (col(ProgrammeWeek.week) > today)
+    )
+    used = session.exec(
+        select(ProgrammeWeek).where(coming).order_by(col(ProgrammeWeek.used_cents).desc()).limit(1).with_for_update()
+    ).first()
+    if used is not None and used.used_cents > rule.weekly_budget_cents:
+        raise Rejected(
+            N_("In una delle prossime settimane sono già impegnati %(used)s euro: il budget non può essere più basso."),
+            used=f"{used.used_cents / 100:.2f}".replace(".", ","),
+        )
+    programme.name, programme.weekly_budget_cents = rule.name, rule.weekly_budget_cents
+    programme.isee_max_cents, programme.percent = rule.isee_max_cents, rule.percent
+    programme.cap_cents_per_hour = rule.cap_cents_per_hour
+    session.connection().execute(update(ProgrammeWeek).where(coming).values(budget_cents=rule.weekly_budget_cents))
+    session.flush()
+    _record(session, by, now, "change_programme", programme)
+    return programme
+
+
+def end_programme(session: Session, by: Actor, now: datetime, programme_id: UUID) -> Programme:
+    """No new promises from now on; those made are kept. Twice is once."""
+    _require_officer(by)
+    programme = get_programme(session, by.municipality_id, programme_id, lock=True)
+    if programme.ended_at is None:
+        programme.ended_at = now
+        session.flush()
+        _record(session, by, now, "end_programme", programme)
+    return programme
+
+
+def _record(session: Session, by: Actor, now: datetime, action: str, programme: Programme) -> None:
+    detail = programme.model_dump(
+        include={"code", "weekly_budget_cents", "isee_max_cents", "percent", "cap_cents_per_hour"}
+    )
+    record(session, by, now, action, "programme", programme.id, **detail)
+
+
+def list_declared(session: Session, municipality_id: str) -> list[Declared]:
+    """Each household's newest means test, where it is declared and not looked at yet; oldest first."""
+    newest = (
+        select(MeansTest.id)
+        .where(MeansTest.municipality_id == municipality_id)
+        .ext(distinct_on(col(MeansTest.household_id)))
+        .order_by(col(MeansTest.household_id), col(MeansTest.created_at).desc(), col(MeansTest.id).desc())
+        .subquery()
+    )
+    same_household = (col(Household.municipality_id) == MeansTest.municipality_id) & (
+        col(Household.id) == MeansTest.household_id
+    )
+    found = session.exec(
+        select(MeansTest, Household)
+        .join(Household, same_household)
+        .where(
+            MeansTest.municipality_id == municipality_id,
+            col(MeansTest.id).in_(select(newest.c.id)),
+            MeansTest.state == MeansTestState.DECLARED,
+        )
+        .order_by(col(MeansTest.created_at), col(MeansTest.id))
+    )
+    return [
+        Declared(
+            test.id,
+            f"{household.family_name} {household.given_name}",
+            int(test.isee_cents),
+            test.created_at,
+            test.valid_until,
+        )
+        for test, household in found
+    ]
+
+
+def decide_means_test(session: Session, by: Actor, now: datetime, means_test_id: UUID, verified: bool) -> MeansTest:
+    """An officer has seen the certificate (or not): a new dated row, the declaration stays. Twice is once."""
+    _require_officer(by)
+    declared = session.get(MeansTest, (by.municipality_id, means_test_id), with_for_update=True)
+    if declared is None:
+        raise NotFound
+    newest = session.exec(
+        select(MeansTest)
+        .where(MeansTest.municipality_id == by.municipality_id, MeansTest.household_id == declared.household_id)
+        .order_by(col(MeansTest.created_at).desc(), col(MeansTest.id).desc())
+        .limit(1)
+    ).one()
+    state = MeansTestState.VERIFIED if verified else MeansTestState.REFUSED
+    if newest.id != declared.id:
+        if newest.state == state and newest.isee_cents == declared.isee_cents:
+            return newest
+        raise Conflict(N_("La famiglia ha dichiarato un altro ISEE nel frattempo: guarda quello."))
+    decided = MeansTest(
+        municipality_id=by.municipality_id,
+        household_id=declared.household_id,
+        isee_cents=declared.isee_cents,
+        state=state,
+        valid_until=declared.valid_until,
+        decided_by=by.user_id,
+        created_at=now,
+    )
+    session.add(decided)
+    session.flush()
+    record(session, by, now, f"means_test_{state.value}", "means_test", decided.id)
+    return decided
+
+
+def _require_officer(by: Actor) -> None:
+    if by.role != Role.OFFICER:
+        raise Forbidden
