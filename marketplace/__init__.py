@@ -17,6 +17,7 @@ from marketplace.headers import init_headers
 from marketplace.home import views as home
 from marketplace.households import views as households
 from marketplace.i18n import init_i18n
+from marketplace.intake import views as intake
 from marketplace.messages.operations import Folder, Smtp, send_by
 from marketplace.navigation import init_navigation
 from marketplace.providers import views as providers
@@ -68,7 +69,7 @@ def transport_of(settings: Settings) -> Folder | Smtp:
 
 def register_rooms(app: Application) -> None:
     """Every room's pages and handlers."""
-    for room in (health, pages, accounts, households, providers, vouchers, home):
+    for room in (health, pages, accounts, households, providers, vouchers, home, intake):
         app.register_blueprint(room.blueprint)
     if app.config["SETTINGS"].demo:
         app.register_blueprint(demo.blueprint)

@@ -2,6 +2,7 @@
 
 from marketplace.accounts import models as accounts
 from marketplace.households import models as households
+from marketplace.intake import models as intake
 from marketplace.messages import models as messages
 from marketplace.needs import models as needs
 from marketplace.places import models as places
@@ -14,6 +15,7 @@ from marketplace.vouchers import models as vouchers
 __all__ = [
     "accounts",
     "households",
+    "intake",
     "messages",
     "needs",
     "places",

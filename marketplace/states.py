@@ -72,6 +72,11 @@ STATES: Final[Mapping[str, Mapping[str, str]]] = {
         "verified": N_("Verificato"),
         "refused": N_("Non accolto"),
     },
+    "upload": {
+        "checked": N_("Da confermare"),
+        "imported": N_("Importato"),
+        "discarded": N_("Scartato"),
+    },
     "round": {
         "preparing": N_("In preparazione"),
         "solving": N_("In calcolo"),
@@ -93,6 +98,8 @@ TONES: Final[Mapping[str, str]] = {
     "settled": "good",
     "verified": "good",
     "held": "good",
+    "imported": "good",
+    "checked": "act",
     "proposed": "act",
     "asked": "act",
     "declared": "act",

@@ -11,11 +11,11 @@ from sqlmodel import Session
 from marketplace.accounts.models import Actor, Municipality
 from marketplace.db import Scope, set_scope
 from marketplace.errors import Rejected
-from marketplace.intake.operations import FileOutcome, Outcome, Source, UnknownMunicipality, ensure_municipality
+from marketplace.intake.operations import FileOutcome, Outcome, UnknownMunicipality, ensure_municipality
 from marketplace.intake.operations import import_files as import_sources
 from marketplace.intake.report import write_report
 from marketplace.intake.storing import Change
-from marketplace.intake.tables import find_kind
+from marketplace.intake.tables import Source, find_kind
 from marketplace.rounds.instances import build_instance
 from marketplace.words import N_
 

@@ -28,7 +28,7 @@ from marketplace.intake.rows import (
     read_venue,
 )
 from marketplace.intake.storing import Change, Intake, Programmes, Providers, Venues
-from marketplace.intake.tables import KINDS, Table, Unreadable, find_kind, read_table
+from marketplace.intake.tables import KINDS, Source, Table, Unreadable, find_kind, read_table
 from marketplace.places.atlas import find_city
 from marketplace.places.operations import save_register
 from marketplace.places.register import HouseNumber
@@ -41,14 +41,6 @@ class UnknownMunicipality(Rejected):
     """No municipality has that ISTAT code."""
 
     default = N_("Nessun comune ha il codice ISTAT «%(code)s»: scrivi le sei cifre, per esempio 006003.")
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A file as it came."""
-
-    name: str
-    data: bytes
 
 
 @dataclass(slots=True)

@@ -31,12 +31,25 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A file as it came."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """One of the five files: its name without ending, its columns, and those without which it is no such file."""
 
     name: str
-    columns: frozenset[str]
     compulsory: tuple[str, ...]
+    optional: tuple[str, ...]
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """All that are read."""
+        return frozenset(self.compulsory + self.optional)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +78,7 @@ class Table:
 
 
 def _kind(name: str, compulsory: str, optional: str) -> Kind:
-    needed = tuple(compulsory.split())
-    return Kind(name, frozenset(needed) | frozenset(optional.split()), needed)
+    return Kind(name, tuple(compulsory.split()), tuple(optional.split()))
 
 
 KINDS: tuple[Kind, ...] = (

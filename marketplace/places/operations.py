@@ -76,7 +76,7 @@ def load_register(session: Session, municipality_id: str) -> Register:
         ).where(col(Address.municipality_id) == municipality_id).order_by(col(Address.id))
     )  # fmt: skip
     houses = (
-        HouseNumber(street, locality, int(number), exponent, lat, lon)
+        HouseNumber(street, locality, int(number) if number.isdecimal() else 0, exponent, lat, lon)
         for street, locality, number, exponent, lat, lon in rows
     )
     municipality = session.get_one(Municipality, municipality_id)

@@ -4,8 +4,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from marketplace.accounts.models import Actor
-from marketplace.intake.operations import Source
-from marketplace.intake.tables import KINDS
+from marketplace.intake.tables import KINDS, Source
 
 FOLDER = Path(__file__).parent / "alessandria"
 ISTAT = "006003"

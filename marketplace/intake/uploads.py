@@ -1,0 +1,241 @@
+"""An upload is checked first and goes in once, when an officer says so; what was said of it stays, its files do not."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session, col, delete, select
+
+from marketplace.accounts.models import Actor
+from marketplace.accounts.operations import record
+from marketplace.errors import Conflict, NotFound
+from marketplace.intake.models import Upload, UploadedFile, UploadState
+from marketplace.intake.operations import FileOutcome, Outcome, import_files, preview_files
+from marketplace.intake.report import Code, Finding, Severity
+from marketplace.intake.storing import Change
+from marketplace.intake.tables import Source
+from marketplace.words import N_
+
+KEPT = timedelta(hours=24)
+ROWS_SHOWN_MAX = 100
+UPLOADS_LISTED_MAX = 20
+
+
+class AlreadyDecided(Conflict):
+    """The upload went in, was discarded, or has waited too long."""
+
+    default = N_("Questi file sono già stati importati o scartati. Se servono ancora, caricali di nuovo.")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedCell:
+    """A cell of a row that has something wrong, and what, if it is this one."""
+
+    column: str
+    text: str
+    finding: Finding | None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRow:
+    """A row with its cells in the order of the sheet; `stays_out` if an error stops it."""
+
+    number: int
+    cells: tuple[CheckedCell, ...]
+    stays_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFile:
+    """What a page shows of one file; `refusal` is a msgid with its values, for a file that is no table."""
+
+    name: str
+    kind: str
+    refusal: tuple[str, dict[str, Any]] | None
+    rows: int
+    new: int
+    changed: int
+    same: int
+    stopped: int
+    warnings: int
+    elsewhere: int
+    repeated: int
+    changed_codes: tuple[str, ...]
+    extra: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    bad_rows: tuple[CheckedRow, ...]
+    bad_rows_count: int
+
+
+def check_upload(session: Session, by: Actor, now: datetime, today: date, sources: Sequence[Source]) -> Upload:
+    """Keep files and say what bringing them in would do; nothing of them goes in yet."""
+    _forget_old(session, by, now)
+    outcome = preview_files(session, by, now, today, sources)
+    upload = Upload(
+        municipality_id=by.municipality_id, by_user_id=by.user_id, outcome=_written(outcome), created_at=now
+    )
+    session.add(upload)
+    session.flush()
+    for source in sources:
+        session.add(
+            UploadedFile(
+                municipality_id=by.municipality_id, upload_id=upload.id, name=source.name[-200:], content=source.data
+            )
+        )
+    session.flush()
+    return upload
+
+
+def commit_upload(session: Session, by: Actor, now: datetime, today: date, upload_id: UUID) -> Upload:
+    """Bring an upload's files in. Raises NotFound, AlreadyDecided."""
+    upload = _undecided(session, by, upload_id)
+    files = session.exec(
+        select(UploadedFile)
+        .where(UploadedFile.municipality_id == by.municipality_id, UploadedFile.upload_id == upload_id)
+        .order_by(col(UploadedFile.id))
+    )
+    sources = [Source(file.name, file.content) for file in files]
+    if not sources:
+        raise AlreadyDecided
+    upload.outcome = _written(import_files(session, by, now, today, sources))
+    _decide(session, by, now, upload, UploadState.IMPORTED)
+    return upload
+
+
+def discard_upload(session: Session, by: Actor, now: datetime, upload_id: UUID) -> None:
+    """Throw an upload's files away. Raises NotFound, AlreadyDecided."""
+    _decide(session, by, now, _undecided(session, by, upload_id), UploadState.DISCARDED)
+
+
+def get_upload(session: Session, by: Actor, upload_id: UUID) -> Upload:
+    """An upload of the municipality. Raises NotFound."""
+    found = session.get(Upload, (by.municipality_id, upload_id))
+    if found is None:
+        raise NotFound
+    return found
+
+
+def list_uploads(session: Session, by: Actor) -> list[Upload]:
+    """The newest uploads first."""
+    return list(
+        session.exec(
+            select(Upload)
+            .where(Upload.municipality_id == by.municipality_id)
+            .order_by(col(Upload.created_at).desc(), col(Upload.id).desc())
+            .limit(UPLOADS_LISTED_MAX)
+        )
+    )
+
+
+def files_of(upload: Upload) -> list[CheckedFile]:
+    """What was found in each file of an upload, for the page and the report."""
+    return [_checked_file(written) for written in json.loads(upload.outcome)]
+
+
+def _undecided(session: Session, by: Actor, upload_id: UUID) -> Upload:
+    """The upload, locked, so that two taps on one button are one decision."""
+    found = session.exec(
+        select(Upload)
+        .where(Upload.municipality_id == by.municipality_id, Upload.id == upload_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).first()
+    if found is None:
+        raise NotFound
+    if found.state is not UploadState.CHECKED:
+        raise AlreadyDecided
+    return found
+
+
+def _decide(session: Session, by: Actor, now: datetime, upload: Upload, state: UploadState) -> None:
+    upload.state, upload.decided_at = state, now
+    _forget_files(session, by, [upload.id])
+    record(session, by, now, f"{state.value}_upload", "upload", upload.id)
+    session.flush()
+
+
+def _forget_old(session: Session, by: Actor, now: datetime) -> None:
+    """Uploads that nobody decided on within a day are discarded with their files."""
+    old = session.exec(
+        select(Upload).where(
+            Upload.municipality_id == by.municipality_id,
+            Upload.state == UploadState.CHECKED,
+            Upload.created_at < now - KEPT,
+        )
+    ).all()
+    for upload in old:
+        upload.state, upload.decided_at = UploadState.DISCARDED, now
+    _forget_files(session, by, [upload.id for upload in old])
+
+
+def _forget_files(session: Session, by: Actor, upload_ids: Sequence[UUID]) -> None:
+    session.exec(
+        delete(UploadedFile).where(
+            col(UploadedFile.municipality_id) == by.municipality_id, col(UploadedFile.upload_id).in_(upload_ids)
+        )
+    )
+
+
+def _written(outcome: Outcome) -> str:
+    return json.dumps([_written_file(file) for file in outcome.files], ensure_ascii=False)
+
+
+def _written_file(file: FileOutcome) -> dict[str, Any]:
+    table = file.table
+    wrong = {finding.row for finding in file.findings}
+    rows = [row for row in table.rows if row.number in wrong][:ROWS_SHOWN_MAX] if table else []
+    return {
+        "name": file.name,
+        "kind": table.kind.name if table else "",
+        "refusal": (file.refusal.msgid, file.refusal.params) if file.refusal else None,
+        "rows": len(table.rows) if table else 0,
+        "new": file.counts[Change.NEW],
+        "changed": file.counts[Change.CHANGED],
+        "same": file.counts[Change.SAME],
+        "stopped": file.stopped,
+        "elsewhere": file.elsewhere,
+        "repeated": file.repeated,
+        "changed_codes": file.changed_codes,
+        "extra": table.extra if table else (),
+        "findings": [
+            (one.row, one.column, one.severity.value, one.code.value, one.msgid, dict(one.params))
+            for one in file.findings
+        ],
+        "bad_rows": [(row.number, {column: table.cell(row, column) for column in table.columns}) for row in rows]
+        if table
+        else [],
+        "bad_rows_count": len(wrong),
+    }
+
+
+def _checked_file(written: dict[str, Any]) -> CheckedFile:
+    findings = tuple(
+        Finding(written["name"], row, column, Severity(severity), Code(code), msgid, params)
+        for row, column, severity, code, msgid, params in written.pop("findings")
+    )
+    by_row: dict[int, dict[str, Finding]] = defaultdict(dict)
+    for finding in findings:
+        by_row[finding.row][finding.column] = finding
+    bad_rows = tuple(_checked_row(number, cells, by_row[number]) for number, cells in written.pop("bad_rows"))
+    refusal = written.pop("refusal")
+    return CheckedFile(
+        refusal=tuple(refusal) if refusal else None,
+        warnings=sum(finding.severity is Severity.WARNING for finding in findings),
+        findings=findings,
+        bad_rows=bad_rows,
+        changed_codes=tuple(written.pop("changed_codes")),
+        extra=tuple(written.pop("extra")),
+        **written,
+    )
+
+
+def _checked_row(number: int, cells: dict[str, str], found: dict[str, Finding]) -> CheckedRow:
+    return CheckedRow(
+        number,
+        tuple(CheckedCell(column, text, found.get(column)) for column, text in cells.items()),
+        any(finding.severity is Severity.ERROR for finding in found.values()),
+    )
