@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -35,6 +36,14 @@ FIRST_STATEMENTS = "create role app login nosuperuser nobypassrls\ncreate databa
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 
+NOBODY = 65534
+NAMESPACE = ("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}")
+NOBODY_WITH_REACH = (
+    *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--pdeathsig=INT"),
+    *("--inh-caps=+dac_override", "--ambient-caps=+dac_override"),  # the folder may lie in root's home
+)
+
+
 class Failed(Exception):
     """The server cannot be made or started; the message says why, in PostgreSQL's words."""
 
@@ -43,16 +52,42 @@ class Over(Exception):
     """Nothing is left to wait for."""
 
 
-def _unprivileged() -> list[str]:
-    """A prefix that gives PostgreSQL a user of its own name, which it refuses to run without, and not root."""
+@dataclass(frozen=True)
+class Disguise:
+    """PostgreSQL refuses root and users without a name: run with `prefix` in front, its files are `owner`'s."""
+
+    prefix: tuple[str, ...]
+    owner: int
+
+
+def find_disguise() -> Disguise:
+    """None for a plain user; else a user namespace; where these are blocked, for root, nobody with root's reach."""
+    me = os.geteuid()
+    if me != 0 and _has_name(me):
+        return Disguise((), me)
+    refusals = []
+    for disguise in (Disguise(NAMESPACE, me), Disguise(NOBODY_WITH_REACH, NOBODY)):
+        tried = subprocess.run([*disguise.prefix, "true"], capture_output=True, text=True, env=ENVIRONMENT, check=False)
+        if not tried.returncode:
+            return disguise
+        refusals.append(tried.stderr.strip())
+    raise Failed(refusals[0])
+
+
+def _has_name(user: int) -> bool:
     try:
-        pwd.getpwuid(os.geteuid())
-        known = True
+        return bool(pwd.getpwuid(user).pw_name)
     except KeyError:
-        known = False
-    if known and os.geteuid() != 0:
-        return []
-    return ["unshare", "--user", "--map-user=65534", "--map-group=65534"]
+        return False
+
+
+def take_over(data: Path, owner: int) -> None:
+    """Give the files to `owner`, if another disguise made them."""
+    if data.stat().st_uid == owner:
+        return
+    for folder, _, files in os.walk(data, topdown=False):
+        for name in (*files, "."):
+            os.chown(Path(folder, name), owner, owner, follow_symlinks=False)
 
 
 def _be_nobodys_child() -> None:
@@ -64,7 +99,7 @@ def _be_nobodys_child() -> None:
 
 def _run(command: Sequence[str | Path], words: str = "") -> None:
     done = subprocess.run(
-        [*_unprivileged(), *map(str, command)],
+        list(map(str, command)),
         input=words,
         capture_output=True,
         text=True,
@@ -83,7 +118,7 @@ def _essence(log: str) -> str:
     return (telling or lines or ["no reason given"])[-1]
 
 
-def create_cluster(programs: Path, home: Path) -> None:
+def create_cluster(programs: Path, home: Path, disguise: Disguise) -> None:
     """Make `home/data` whole or not at all: with the role `app` and the database `condiviso`."""
     data = home / "data"
     if data.exists():
@@ -91,8 +126,8 @@ def create_cluster(programs: Path, home: Path) -> None:
     partial = home / "data.partial"
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        _run([programs / "initdb", *INITDB, "-D", partial])
-        _run([programs / "postgres", "--single", "-D", partial, "postgres"], FIRST_STATEMENTS)
+        _run([*disguise.prefix, programs / "initdb", *INITDB, "-D", partial])
+        _run([*disguise.prefix, programs / "postgres", "--single", "-D", partial, "postgres"], FIRST_STATEMENTS)
         partial.rename(data)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -117,13 +152,14 @@ def _die_with_the_keeper() -> None:
 
 
 def start_server(
-    programs: Path, home: Path, sockets: Path, lock: int, settings: Sequence[str]
+    programs: Path, home: Path, sockets: Path, lock: int, settings: Sequence[str], disguise: Disguise
 ) -> subprocess.Popen[bytes]:
     """Start the server and wait until it answers."""
     forget_recycled_pid(home / "data")
+    take_over(home / "data", disguise.owner)
     log = home / "server.log"
     options = [*OPTIONS, f"unix_socket_directories={sockets}", *settings]
-    command = [*_unprivileged(), str(programs / "postgres"), "-D", str(home / "data")]
+    command = [*disguise.prefix, str(programs / "postgres"), "-D", str(home / "data")]
     command += [part for option in options for part in ("-c", option)]
     with log.open("ab") as output:
         began = output.tell()
@@ -185,8 +221,9 @@ def main(programs: str, home: str, sockets: str, lock: str, *settings: str) -> i
     _be_nobodys_child()
     folder = Path(home)
     try:
-        create_cluster(Path(programs), folder)
-        server = start_server(Path(programs), folder, Path(sockets), int(lock), settings)
+        disguise = find_disguise()
+        create_cluster(Path(programs), folder, disguise)
+        server = start_server(Path(programs), folder, Path(sockets), int(lock), settings, disguise)
     except (Failed, OSError, subprocess.TimeoutExpired) as problem:
         os.write(sys.stdout.fileno(), str(problem).encode())
         return 1

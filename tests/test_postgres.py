@@ -160,6 +160,26 @@ def test_a_pid_that_another_program_has_got_since_a_crash_blocks_nothing(var: Pa
         assert server.answers()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to be somebody else")
+def test_where_user_namespaces_are_blocked_root_runs_it_as_nobody(var: Path) -> None:
+    blocked = var.parent / "blocked"
+    blocked.mkdir()
+    (blocked / "unshare").symlink_to("/bin/false")
+    program = f"from marketplace import keeper; keeper.ENVIRONMENT['PATH'] = '{blocked}:' + keeper.ENVIRONMENT['PATH']"
+    disguise = subprocess.run(
+        [sys.executable, "-c", f"{program}; print(keeper.find_disguise().owner)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert disguise.stdout == f"{keeper.NOBODY}\n"
+    keeper.take_over(var / "postgres/data", keeper.NOBODY)
+    assert {path.stat().st_uid for path in (var / "postgres/data").rglob("*")} == {keeper.NOBODY}
+    with ensure_server(var) as server:
+        assert server.answers()
+    assert {path.stat().st_uid for path in (var / "postgres/data").rglob("*")} == {0}
+
+
 def test_a_folder_whose_path_is_too_long_for_a_socket_has_it_elsewhere(tmp_path: Path) -> None:
     var = tmp_path / ("a" * 60) / ("b" * 60)
     with ensure_server(var) as server:
@@ -210,7 +230,7 @@ def commands_that_name(folder: Path) -> list[bytes]:
 
 def test_a_cluster_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises((OSError, keeper.Failed), match="initdb"):
-        keeper.create_cluster(tmp_path / "nowhere", tmp_path)
+        keeper.create_cluster(tmp_path / "nowhere", tmp_path, keeper.find_disguise())
     assert list(tmp_path.iterdir()) == []
 
 
