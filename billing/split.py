@@ -4,7 +4,7 @@ Formulas are rules 8 to 10 of the matching contract. All arithmetic is on exact 
 denominator); a slot's cost is rounded once, its shares by largest remainder, so that they always sum to the cost.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from math import lcm
 
@@ -37,22 +37,53 @@ def split_slot(
         )
     start, end = min(presence[0] for presence in presences), max(presence[1] for presence in presences)
     missing = rate_cents_per_hour * max(0, minutes_min - (end - start))
-    moments = list(_moments(presences))
+    stretches = list(moments(presences))
     seat_minutes = [seats * (until - since) for since, until, seats in presences]
-    denominator = lcm(*{seats for _, _, seats in moments}, sum(seat_minutes) if missing else 1)
-    cost, shares = missing, [0] * len(presences)
-    for since, until, seats in moments:
-        price = (until - since) * (rate_cents_per_hour + extra_seat_cents_per_hour * (seats - 1) + venue_cents_per_hour)
-        cost += price
-        per_seat = price * (denominator // seats)
-        for index, (begins, ends, own) in enumerate(presences):
-            if begins <= since and until <= ends:
-                shares[index] += per_seat * own
-    if missing:
-        per_seat_minute = missing * (denominator // sum(seat_minutes))
-        shares = [share + per_seat_minute * own for share, own in zip(shares, seat_minutes, strict=True)]
+    denominator = lcm(*{seats for _, _, seats in stretches}, sum(seat_minutes) if missing else 1)
+    cost, per_seat, per_seat_until = missing, 0, {start: 0}  # per seat: what one seat pays from the start on
+    for since, until, seats in stretches:
+        price = rate_cents_per_hour + extra_seat_cents_per_hour * (seats - 1) + venue_cents_per_hour
+        cost += price * (until - since)
+        per_seat_until[since] = per_seat
+        per_seat += price * (until - since) * (denominator // seats)
+        per_seat_until[until] = per_seat
+    per_seat_minute = missing * (denominator // sum(seat_minutes)) if missing else 0
+    shares = [
+        seats * (per_seat_until[until] - per_seat_until[since]) + per_seat_minute * own
+        for (since, until, seats), own in zip(presences, seat_minutes, strict=True)
+    ]
     cents = round_half_up(cost, MINUTES_PER_HOUR)
     return cents, largest_remainder(cents, shares, denominator * MINUTES_PER_HOUR)
+
+
+def moments(presences: Iterable[Presence]) -> Iterator[tuple[int, int, int]]:
+    """The stretches of time (start, end, seats present) in which the same seats are present, in order, none empty."""
+    changes: dict[int, int] = {}
+    for start, end, seats in presences:
+        changes[start] = changes.get(start, 0) + seats
+        changes[end] = changes.get(end, 0) - seats
+    present, since = 0, 0
+    for moment in sorted(changes):
+        if present:
+            yield since, moment, present
+        present += changes[moment]
+        since = moment
+
+
+def exact_cost(
+    rate_cents_per_hour: int,
+    extra_seat_cents_per_hour: int,
+    venue_cents_per_hour: int,
+    minutes_min: int,
+    presences: Sequence[Presence],
+) -> Fraction:
+    """What `split_slot` rounds: the cost in cents, to tell the cheapest of several offers."""
+    minutes = max(presence[1] for presence in presences) - min(presence[0] for presence in presences)
+    cost = rate_cents_per_hour * max(0, minutes_min - minutes)
+    for since, until, seats in moments(presences):
+        price = rate_cents_per_hour + extra_seat_cents_per_hour * (seats - 1) + venue_cents_per_hour
+        cost += price * (until - since)
+    return Fraction(cost, MINUTES_PER_HOUR)
 
 
 def subsidy_cents(
@@ -76,17 +107,3 @@ def _split_common_time(
     if len(presences) == 1:
         return cents, [cents]
     return cents, largest_remainder(cents, [cost * presence[2] for presence in presences], MINUTES_PER_HOUR * present)
-
-
-def _moments(presences: Sequence[Presence]) -> Iterator[tuple[int, int, int]]:
-    """Stretches of time (start, end, seats present) with the same seats present, in order, empty ones left out."""
-    changes: dict[int, int] = {}
-    for start, end, seats in presences:
-        changes[start] = changes.get(start, 0) + seats
-        changes[end] = changes.get(end, 0) - seats
-    present, since = 0, 0
-    for moment in sorted(changes):
-        if present:
-            yield since, moment, present
-        present += changes[moment]
-        since = moment

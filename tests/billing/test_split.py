@@ -5,7 +5,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.split import split_slot, subsidy_cents
+from billing.split import exact_cost, split_slot, subsidy_cents
 
 
 def presences():
@@ -63,6 +63,7 @@ def test_shares_sum_to_the_cost_and_are_the_exact_ones_within_a_cent(members, ra
     cost, shares = split_slot(rate, min(extra, rate), venue, minutes_min, members)
     exact = split_minute_by_minute(rate, min(extra, rate), venue, minutes_min, members)
     assert sum(shares) == cost
+    assert exact_cost(rate, min(extra, rate), venue, minutes_min, members) == sum(exact)
     assert cost == int(sum(exact) + Fraction(1, 2))
     assert all(abs(share - part) < 1 for share, part in zip(shares, exact, strict=True))
 
