@@ -21,6 +21,7 @@ THEME: Final = "bootstrap_italia_template/static"
 LEAFLET: Final = "xstatic/pkg/leaflet/data"
 FONT: Final = f"{THEME}/fonts/Titillium_Web/titillium-web-v10-latin-ext_latin"
 STYLE: Final = "css/bootstrap-italia.min.css"
+OWN_STYLE: Final = "css/condiviso.css"  # the sheets of static/css, joined in the order of their names
 PACKAGED: Final = {
     STYLE: ("design-django-theme", f"{THEME}/css/bootstrap-italia.min.css"),
     "fonts/titillium-regular.woff2": ("design-django-theme", f"{FONT}-regular.woff2"),
@@ -92,7 +93,9 @@ def read_shelf(templates: Path) -> Shelf:
     """Read every file once; the theme is trimmed to what the pages under `templates` use."""
     files = {name: _packaged(*where) for name, where in PACKAGED.items()}
     files[STYLE] = trim(files[STYLE].decode(), words_of(_sources(templates))).encode()
-    files |= {path.relative_to(OWN).as_posix(): path.read_bytes() for path in sorted(OWN.rglob("*")) if path.is_file()}
+    own = {path.relative_to(OWN).as_posix(): path.read_bytes() for path in sorted(OWN.rglob("*")) if path.is_file()}
+    sheets = [own.pop(name) for name in list(own) if name.startswith("css/")]
+    files |= own | {OWN_STYLE: b"\n".join(sheets)}
     digest = hashlib.sha256()
     for name in sorted(files):
         digest.update(name.encode() + b"\0" + files[name] + b"\0")
