@@ -1,0 +1,132 @@
+"""`solve`: an instance in, a valid plan out, within the time that it is given; what it says of its bound is proved."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from matching.assemble import assemble
+from matching.choice import Choice
+from matching.exact import solve_model
+from matching.fields import InstanceFaults
+from matching.greedy import build_greedily
+from matching.groups import MEMBERS, NEED
+from matching.instance import Instance
+from matching.model import Model
+from matching.objective import objective_cents
+from matching.plan import Plan, Slot, Unserved
+from matching.problem import SCALE, Problem, make_problem
+from matching.progress import Listener, Progress, Watch, gap_between
+
+EXACT_COLUMNS_MAX = 20_000
+"""Up to so many columns all of them are put into one model, which proves the optimum."""
+STEPS_MAX = 2_000_000
+COLUMNS_MAX = 1 << 24
+SEARCH_PART = 0.95
+"""Of the time, so much is for the search; the rest is for writing the plan and its reasons."""
+
+
+@dataclass
+class Incumbent:
+    """The best plan so far and the best proved bound, both told to the listener as they come."""
+
+    problem: Problem
+    watch: Watch
+    listener: Listener | None
+    choice: Choice = field(default_factory=Choice)
+    slots: tuple[Slot, ...] = ()
+    objective_cents: int = 0
+    bound_cents: int | None = None
+
+    def offer(self, choice: Choice) -> bool:
+        """Take the choice if it is better than the best so far."""
+        slots = assemble(self.problem, choice)
+        cents = objective_cents(self.problem.instance, slots)
+        if self.slots and cents >= self.objective_cents:
+            return False
+        self.choice, self.slots, self.objective_cents = choice, slots, cents
+        self.tell()
+        return True
+
+    def prove(self, weight: int) -> None:
+        """Take a proved lower bound, in weights."""
+        cents = (2 * weight + SCALE) // (2 * SCALE)
+        if self.bound_cents is None or cents > self.bound_cents:
+            self.bound_cents = cents
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell the listener how things stand."""
+        if self.listener is not None:
+            served = len({member.need for slot in self.slots for member in slot.members})
+            gap = gap_between(self.objective_cents, self.bound_cents)
+            self.listener(Progress(self.watch.seconds, served, self.objective_cents, self.bound_cents, gap))
+
+
+def solve(
+    instance: Instance,
+    *,
+    seconds: float = 60.0,
+    seed: int = 0,
+    workers: int = 2,
+    progress: Listener | None = None,
+) -> Plan:
+    """A plan for the instance in about `seconds`; raises `InstanceFaults` where pinned slots cannot be completed.
+
+    `progress` is called with each better plan or bound. The same instance, seed and workers give the same plan, unless
+    the time ran out. SIGINT ends the search with the best plan.
+    """
+    with Watch(seconds) as watch:
+        problem = make_problem(instance, STEPS_MAX, COLUMNS_MAX)
+        best = Incumbent(problem, watch, progress)
+        if instance.pinned:
+            _start_from_pins(best, seconds, seed, workers)
+        else:
+            best.offer(build_greedily(problem))
+        _improve(best, seconds * SEARCH_PART, seed, workers)
+        return _plan(best, seed)
+
+
+def _improve(best: Incumbent, seconds: float, seed: int, workers: int) -> None:
+    problem, watch = best.problem, best.watch
+    if len(problem.columns.table) > EXACT_COLUMNS_MAX:
+        return
+    model = Model(problem, np.arange(len(problem.columns.table)))
+    model.hint(best.choice)
+    answer = solve_model(model, watch, min(watch.left, seconds - watch.seconds), seed, workers)
+    if answer.choice is not None:
+        best.offer(answer.choice)
+    if problem.columns.complete and answer.bound is not None:
+        best.prove(int(problem.value.sum()) + answer.bound)
+
+
+def _start_from_pins(best: Incumbent, seconds: float, seed: int, workers: int) -> None:
+    """The pinned slots as they stand, each pinned need made whole: what every plan must have."""
+    problem, watch = best.problem, best.watch
+    columns = problem.columns
+    pinned = (problem.city.needs["pinned_provider"] >= 0).astype(np.int64)
+    complete = np.add.reduceat(pinned[columns.members[:, NEED]], columns.offsets[:-1]) == columns.table[:, MEMBERS]
+    for ids in (np.flatnonzero(complete), np.arange(len(columns.table))):
+        answer = solve_model(Model(problem, ids), watch, seconds - watch.seconds, seed, workers)
+        if answer.choice is not None:
+            best.offer(answer.choice)
+            return
+    why = "cannot be completed" if answer.is_infeasible else "were not completed in time"
+    raise InstanceFaults([f"pinned: the pinned slots {why}"])
+
+
+def _plan(best: Incumbent, seed: int) -> Plan:
+    instance = best.problem.instance
+    served = {member.need for slot in best.slots for member in slot.members}
+    unserved = tuple(Unserved(name, "outcompeted") for name in instance.needs if name not in served)
+    gap = gap_between(best.objective_cents, best.bound_cents)
+    return Plan(
+        instance.digest,
+        "OPTIMAL" if best.bound_cents == best.objective_cents else "FEASIBLE",
+        best.slots,
+        unserved,
+        best.objective_cents,
+        best.bound_cents,
+        None if gap is None else round(gap, 6),
+        round(best.watch.seconds, 3),
+        seed,
+    )
