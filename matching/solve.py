@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from matching.alone import Alone
 from matching.assemble import assemble
 from matching.choice import Choice
 from matching.exact import solve_model
@@ -117,7 +118,12 @@ def _start_from_pins(best: Incumbent, seconds: float, seed: int, workers: int) -
 def _plan(best: Incumbent, seed: int) -> Plan:
     instance = best.problem.instance
     served = {member.need for slot in best.slots for member in slot.members}
-    unserved = tuple(Unserved(name, "outcompeted") for name in instance.needs if name not in served)
+    alone = Alone(instance)
+    unserved = tuple(
+        Unserved(name, alone.reason(need) or "outcompeted")
+        for name, need in instance.needs.items()
+        if name not in served
+    )
     gap = gap_between(best.objective_cents, best.bound_cents)
     return Plan(
         instance.digest,
