@@ -12,7 +12,8 @@ from sqlmodel import Session
 
 from marketplace.db import Scope, db, set_scope
 
-queue = procrastinate.App(connector=procrastinate.PsycopgConnector())
+ROOMS = ("marketplace.messages.operations", "marketplace.slots.jobs", "marketplace.rounds.jobs")
+queue = procrastinate.App(connector=procrastinate.PsycopgConnector(), import_paths=ROOMS)
 
 
 class Work(Protocol):
@@ -72,6 +73,29 @@ def defer(
     task.configure(
         connection=session.connection().connection.driver_connection, schedule_at=at, lock=lock, queueing_lock=once
     ).defer(**payload)
+
+
+def every(cron: str, task: Task) -> None:
+    """Have a job done for each municipality at these times (UTC), as long as a worker runs."""
+    name = f"{task.name} everywhere"
+
+    @queue.periodic(cron=cron, periodic_id=name)
+    @queue.task(name=name, queueing_lock=name)
+    def spread(timestamp: int) -> None:
+        with _application[0].app_context():
+            everywhere = db.session.connection().exec_driver_sql("select id from municipality order by id").all()
+            for (municipality_id,) in everywhere:
+                defer(db.session, task, municipality_id, once=f"{task.name} {municipality_id}")
+            db.session.commit()
+
+
+@queue.periodic(cron="* * * * *")
+@queue.task(name="jobs.retry_stalled", queueing_lock="jobs.retry_stalled", pass_context=True)
+async def retry_stalled(context: procrastinate.JobContext, timestamp: int) -> None:
+    """Give the jobs of workers that have died (no heartbeat for 30 s) to those that live: jobs may run twice."""
+    manager = context.app.job_manager
+    for stalled in await manager.get_stalled_jobs():
+        await manager.retry_job(stalled)
 
 
 def _is_waiting(session: Session, name: str) -> bool:

@@ -128,8 +128,9 @@ class MemberRow:
     left_on: date | None
 
     def is_expected_on(self, day: date) -> bool:
-        """Whether the member counts at a meeting on a day: it has its place, and has not left by then."""
-        return self.membership.state in NAMED and (self.left_on is None or day < self.left_on)
+        """Whether the member counts at a meeting on a day: it has its place since then, and has not left."""
+        first = self.membership.first_date or day
+        return self.membership.state in NAMED and first <= day and (self.left_on is None or day < self.left_on)
 
     @property
     def first_name(self) -> str:

@@ -137,6 +137,7 @@ class Membership(Row, table=True):
     """A need's part of one slot: its own times, share and subsidy of a full meeting, and the net cap it accepts.
 
     The cap is what it pays when only `cap_seats` are left in the group; `held_cents` a meeting is held for its voucher.
+    Who joins a running slot counts from `first_date` on (else from the start), until the proposal's `left_on`.
     """
 
     __table_args__ = (
@@ -168,6 +169,7 @@ class Membership(Row, table=True):
     alone_cents: int | None = cents(None)
     cap_cents: int = cents()
     cap_seats: int = 1
+    first_date: date | None = None
     state: ProposalState = Field(default=ProposalState.PROPOSED, sa_type=choice(ProposalState))
     created_at: datetime
 

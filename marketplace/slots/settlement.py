@@ -29,6 +29,7 @@ from marketplace.slots.models import (
     Slot,
     SlotState,
 )
+from marketplace.slots.notices import tell_proposals
 from marketplace.vouchers.operations import release
 
 ASKED_OR_ACCEPTED = (ProposalState.PROPOSED, ProposalState.ACCEPTED)
@@ -57,6 +58,25 @@ class Linked:
             slot.state == SlotState.PROPOSED and slot.provider_answer == Answer.ASKED for slot in self.slots
         )
 
+    def list_unwilling(self, due: bool) -> set[UUID]:
+        """Needs that do not want their place (any more), or when it is due have not said so."""
+        return {
+            proposal.need_id
+            for proposal in self.proposals.values()
+            if self.needs[proposal.need_id].state != NeedState.PROPOSED
+            or (due and proposal.state == ProposalState.PROPOSED)
+        }
+
+    def list_too_late(self, left: Collection[UUID]) -> set[UUID]:
+        """Needs that were to join a slot that ends, or that somebody is about to leave (`left`)."""
+        return {
+            member.need_id
+            for slot in self.slots
+            if slot.state != SlotState.PROPOSED and (slot.state not in STANDING or slot.id in left)
+            for member in self.members[slot.id]
+            if member.state in ASKED_OR_ACCEPTED
+        }
+
 
 def settle(session: Session, now: datetime, municipality_id: str, slot_id: UUID) -> bool:
     """Settle a slot and all that is linked to it; False where it is not yet time. Done twice it does nothing more.
@@ -69,12 +89,6 @@ def settle(session: Session, now: datetime, municipality_id: str, slot_id: UUID)
         return True
     due = linked.is_due(now)
     calendar = get_calendar(session, municipality_id)
-    gone_needs = {
-        proposal.need_id
-        for proposal in linked.proposals.values()
-        if linked.needs[proposal.need_id].state != NeedState.PROPOSED
-        or (due and proposal.state == ProposalState.PROPOSED)
-    }
     gone_slots = {
         slot.id
         for slot in linked.slots
@@ -83,12 +97,13 @@ def settle(session: Session, now: datetime, municipality_id: str, slot_id: UUID)
     }
     if not due and not gone_slots:
         return False
-    circles = [circle_of(slot, linked.members[slot.id]) for slot in linked.slots]
-
-    def within_caps(circle: Circle, group: Sequence[Member]) -> bool:
-        return not due or stands(circle.terms, group, linked.caps(circle.id))
-
-    left, gone = survivors(circles, gone_needs, gone_slots, within_caps)
+    gone_needs = linked.list_unwilling(due) | linked.list_too_late(list_left(session, municipality_id))
+    left, gone = survivors(
+        [circle_of(slot, linked.members[slot.id]) for slot in linked.slots],
+        gone_needs,
+        gone_slots,
+        lambda circle, group: not due or stands(circle.terms, group, linked.caps(circle.id)),
+    )
     _drop(session, now, linked, gone, due=due)
     for slot in linked.slots:
         if slot.id not in left:
@@ -96,8 +111,9 @@ def settle(session: Session, now: datetime, municipality_id: str, slot_id: UUID)
         elif due:
             _confirm(session, now, calendar, slot, linked, left[slot.id])
     if due:
-        _serve(session, linked, gone)
+        _serve(linked, gone)
     session.flush()
+    tell_proposals(session, now, [one for one in linked.proposals.values() if one.state not in ASKED_OR_ACCEPTED])
     return due
 
 
@@ -122,6 +138,25 @@ def list_pending_slots(session: Session, municipality_id: str, round_id: UUID) -
     )
 
 
+def list_left(session: Session, municipality_id: str) -> frozenset[UUID]:
+    """Slots that somebody is about to leave: whether they go on as they are is not known yet."""
+    return frozenset(
+        session.exec(
+            select(Membership.slot_id)
+            .join(
+                Proposal,
+                (col(Proposal.municipality_id) == Membership.municipality_id)
+                & (col(Proposal.id) == Membership.proposal_id),
+            )
+            .where(
+                Membership.municipality_id == municipality_id,
+                Membership.state == ProposalState.CONFIRMED,
+                col(Proposal.left_on).is_not(None),
+            )
+        )
+    )
+
+
 def lock_slots(session: Session, municipality_id: str, slot_ids: Collection[UUID]) -> list[Slot]:
     """The slots as they are now, changed by nobody else until the transaction ends; always locked in one order."""
     return list(
@@ -142,8 +177,13 @@ def circle_of(slot: Slot, members: Iterable[Membership]) -> Circle:
         slot.id,
         terms_of(slot),
         tuple(member_of(member) for member in listed),
-        frozenset(member.need_id for member in listed if member.state == ProposalState.CONFIRMED),
+        fixed_in(listed),
     )
+
+
+def fixed_in(members: Iterable[Membership]) -> frozenset[UUID]:
+    """The needs that have their place for good."""
+    return frozenset(member.need_id for member in members if member.state == ProposalState.CONFIRMED)
 
 
 def terms_of(slot: Slot) -> Terms:
@@ -292,6 +332,7 @@ def _confirm(
     """Make a slot's group final: its price for those who are in it, and its meetings if it has none yet."""
     price = price_group(terms_of(slot), group)
     members = {member.need_id: member for member in linked.members[slot.id]}
+    joining = [members[one.need] for one in group if one.need not in fixed_in(members.values())]
     for one in group:
         member = members[one.need]
         member.share_cents, member.subsidy_cents = price.shares[one.need], price.vouchers[one.need]
@@ -311,18 +352,31 @@ def _confirm(
             )
             for day in dates
         )
-        _release_weeks_without_meeting(session, slot, members.values(), dates)
-        record(session, Actor(slot.municipality_id), now, "confirm_slot", "slot", slot.id, members=len(group))
+        session.flush()
+        release(session, slot.municipality_id, [members[one.need].id for one in group], but_for=mondays_of(dates))
+    else:
+        _welcome(session, now, slot, joining)
+    record(session, Actor(slot.municipality_id), now, "confirm_slot", "slot", slot.id, members=len(group))
 
 
-def _release_weeks_without_meeting(
-    session: Session, slot: Slot, members: Iterable[Membership], dates: Sequence[date]
-) -> None:
-    session.flush()
-    release(session, slot.municipality_id, [member.id for member in members], but_for=mondays_of(dates))
+def _welcome(session: Session, now: datetime, slot: Slot, joining: Sequence[Membership]) -> None:
+    """Those who join a slot that stands count from tomorrow at the earliest; its meetings last as long as they need."""
+    tomorrow = local_day(now) + timedelta(days=1)
+    for member in joining:
+        member.first_date = max(member.first_date or tomorrow, tomorrow)
+    first = min((member.first_date or tomorrow for member in joining), default=date.max)
+    for meeting in session.exec(
+        select(Meeting).where(
+            Meeting.municipality_id == slot.municipality_id,
+            Meeting.slot_id == slot.id,
+            Meeting.state == MeetingState.SCHEDULED,
+            col(Meeting.held_on) >= first,
+        )
+    ):
+        meeting.during = _during(slot, meeting.held_on)
 
 
-def _serve(session: Session, linked: Linked, gone: Collection[UUID]) -> None:
+def _serve(linked: Linked, gone: Collection[UUID]) -> None:
     for proposal in linked.proposals.values():
         if proposal.need_id not in gone:
             proposal.state = ProposalState.CONFIRMED

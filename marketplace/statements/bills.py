@@ -38,9 +38,9 @@ select mt.id as meeting_id, mt.held_on, mt.state as meeting_state, mt.provider_i
 from meeting mt
 join slot s on s.municipality_id = mt.municipality_id and s.id = mt.slot_id
 join membership m on m.municipality_id = mt.municipality_id and m.slot_id = mt.slot_id
-     and m.state in ('confirmed', 'left')
+     and m.state in ('confirmed', 'left') and (m.first_date is null or m.first_date <= mt.held_on)
 join proposal p on p.municipality_id = m.municipality_id and p.id = m.proposal_id
-     and (m.state = 'confirmed' or p.left_on > mt.held_on)
+     and (p.left_on is null or p.left_on > mt.held_on)
 left join voucher_hold h on h.municipality_id = m.municipality_id and h.membership_id = m.id
      and h.week = date_trunc('week', mt.held_on)::date and h.state = any(:hold_states)
 left join lateral (

@@ -1,6 +1,7 @@
 """Holds on the weeks of a programme: one row for each membership and week, never above what the week has left."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import cast
 from uuid import UUID
@@ -60,27 +61,30 @@ def lock_weeks(
     return {(programme_id, week): budget - used for programme_id, week, budget, used in locked}
 
 
-def hold(
-    session: Session,
-    now: datetime,
-    municipality_id: str,
-    programme_id: UUID,
-    need_id: UUID,
-    membership_id: UUID,
-    cents_by_week: Mapping[date, int],
-) -> None:
-    """Reserve amounts for a membership; the database refuses what a week has not left (`budget_not_exceeded`)."""
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What a membership wants of a programme's week (its Monday)."""
+
+    programme_id: UUID
+    need_id: UUID
+    membership_id: UUID
+    week: date
+    cents: int
+
+
+def hold(session: Session, now: datetime, municipality_id: str, wanted: Iterable[Hold]) -> None:
+    """Reserve amounts; the database refuses what a week has not left (`budget_not_exceeded`)."""
     session.add_all(
         VoucherHold(
             municipality_id=municipality_id,
-            programme_id=programme_id,
-            membership_id=membership_id,
-            need_id=need_id,
-            week=week,
-            held_cents=held,
+            programme_id=one.programme_id,
+            membership_id=one.membership_id,
+            need_id=one.need_id,
+            week=one.week,
+            held_cents=one.cents,
             created_at=now,
         )
-        for week, held in sorted(cents_by_week.items())
+        for one in sorted(wanted, key=lambda one: (one.programme_id, one.week, one.membership_id))
     )
     session.flush()
 

@@ -1,0 +1,162 @@
+"""What members and providers are told of their slots: no name, no address, one action, and its deadline."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_currency
+from sqlmodel import Session, col, select
+
+from marketplace.accounts.models import Appointment, User
+from marketplace.households.models import Household
+from marketplace.messages.operations import Recipient, tell
+from marketplace.providers.models import Provider
+from marketplace.slots.calendar import ROME
+from marketplace.slots.models import Meeting, MeetingState, Proposal, ProposalState, Slot
+from marketplace.words import N_
+
+MOMENT, DAY = "EEEE d MMMM, HH:mm", "EEEE d MMMM y"
+OF_PROPOSALS: Mapping[ProposalState, tuple[str, str]] = {
+    ProposalState.PROPOSED: (
+        N_("C'è un posto per te: rispondi entro %(deadline)s"),
+        N_(
+            "Abbiamo trovato un gruppo per la tua esigenza. Paghi al massimo %(cap)s la settimana, e niente se"
+            " non si fa.\n\nEntra, leggi la proposta e rispondi entro %(deadline)s. Se non rispondi il posto va ad"
+            " altri. Rifiutare non ti costa nulla e non ti fa perdere il turno."
+        ),
+    ),
+    ProposalState.CONFIRMED: (
+        N_("Il tuo gruppo è confermato"),
+        N_(
+            "Tutto è confermato: paghi %(net)s la settimana, mai più di %(cap)s. Le date sono nel tuo calendario,"
+            " con le persone e il luogo."
+        ),
+    ),
+    ProposalState.DISSOLVED: (
+        N_("Il gruppo non si fa: non paghi nulla"),
+        N_(
+            "Non ci sono abbastanza conferme per stare entro i prezzi accettati, o il professionista non può."
+            " Non paghi nulla. La tua esigenza è di nuovo in attesa, tra le prime al prossimo abbinamento."
+        ),
+    ),
+    ProposalState.LAPSED: (
+        N_("Il tempo per rispondere è scaduto"),
+        N_("La proposta è scaduta e non paghi nulla. La tua esigenza resta in attesa del prossimo abbinamento."),
+    ),
+}
+PROVIDER_ASKED = (
+    N_("Un nuovo gruppo ti aspetta: rispondi entro %(deadline)s"),
+    N_(
+        "Hai %(count)s gruppi da accettare o rifiutare entro %(deadline)s. Rifiutare non ti fa perdere le"
+        " prossime occasioni."
+    ),
+)
+MEETING_CANCELLED = (
+    N_("L'incontro di %(day)s è annullato"),
+    N_("L'incontro di %(day)s non si fa (%(reason)s). Non paghi nulla per quel giorno."),
+)
+SLOT_ENDS = (
+    N_("Il tuo gruppo finisce il %(day)s"),
+    N_(
+        "Qualcuno lascia il gruppo, e per chi resta costerebbe più del tetto accettato: l'ultimo giorno è prima di"
+        " %(day)s. Da allora la tua esigenza è di nuovo in attesa, tra le prime."
+    ),
+)
+
+
+def tell_proposals(session: Session, now: datetime, proposals: Collection[Proposal]) -> None:
+    """Tell the families what has become of these proposals (nothing of those that they declined themselves)."""
+    addresses = _addresses(session, {one.municipality_id for one in proposals}, {one.household_id for one in proposals})
+    for one in proposals:
+        if one.state not in OF_PROPOSALS:
+            continue
+        subject, body = OF_PROPOSALS[one.state]
+        for to in addresses[one.household_id]:
+            values = {
+                "deadline": format_datetime(one.deadline.astimezone(ROME), MOMENT, locale=to.locale),
+                "cap": _euros(one.cap_cents, to),
+                "net": _euros(one.share_cents - one.subsidy_cents, to),
+            }
+            _tell(session, one.municipality_id, now, to, f"proposal {one.id} {one.state}", subject, body, values)
+
+
+def tell_providers_asked(session: Session, now: datetime, slots: Collection[Slot]) -> None:
+    """Tell each provider how many slots wait for its answer, and until when."""
+    asked: dict[UUID, list[Slot]] = defaultdict(list)
+    for slot in slots:
+        asked[slot.provider_id].append(slot)
+    providers = session.exec(select(Provider).where(col(Provider.id).in_(asked))).all()
+    for provider in providers:
+        mine = asked[provider.id]
+        if provider.email:
+            to = Recipient(provider.email)
+            deadline = min(slot.deadline for slot in mine).astimezone(ROME)
+            values = {"count": len(mine), "deadline": format_datetime(deadline, MOMENT, locale=to.locale)}
+            key = f"asked {provider.id} {mine[0].round_id}"
+            _tell(session, provider.municipality_id, now, to, key, *PROVIDER_ASKED, values)
+
+
+def tell_cancelled(session: Session, now: datetime, meeting: Meeting, households: Collection[UUID]) -> None:
+    """Tell the members, and for the municipality's cancelling the provider, that a meeting does not take place."""
+    addresses = _addresses(session, {meeting.municipality_id}, households)
+    told = [to for of in addresses.values() for to in of]
+    if meeting.state == MeetingState.CANCELLED_BY_MUNICIPALITY:
+        provider = session.get_one(Provider, (meeting.municipality_id, meeting.provider_id))
+        told += [Recipient(provider.email)] if provider.email else []
+    for to in told:
+        values = {"day": format_date(meeting.held_on, DAY, locale=to.locale), "reason": meeting.reason}
+        key = f"cancelled {meeting.id}"
+        _tell(session, meeting.municipality_id, now, to, key, *MEETING_CANCELLED, values)
+
+
+def tell_slot_ends(session: Session, now: datetime, proposals: Iterable[Proposal], on: date) -> None:
+    """Tell those who stay behind that their group ends, and that they are first in line."""
+    listed = list(proposals)
+    addresses = _addresses(session, {one.municipality_id for one in listed}, {one.household_id for one in listed})
+    for one in listed:
+        for to in addresses[one.household_id]:
+            values = {"day": format_date(on, DAY, locale=to.locale)}
+            _tell(session, one.municipality_id, now, to, f"ends {one.id} {on}", *SLOT_ENDS, values)
+
+
+def _tell(
+    session: Session,
+    municipality_id: str,
+    now: datetime,
+    to: Recipient,
+    key: str,
+    subject: str,
+    body: str,
+    values: Mapping[str, Any],
+) -> None:
+    tell(session, municipality_id, now, to, f"{key} {to.email}"[:200], subject, body, values)
+
+
+def _euros(cents: int, to: Recipient) -> str:
+    return str(format_currency(cents / 100, "EUR", locale=to.locale))
+
+
+def _addresses(
+    session: Session, municipality_ids: Collection[str], household_ids: Collection[UUID]
+) -> dict[UUID, list[Recipient]]:
+    """Whom to write to, by household: its users in their languages, else the address that it gave."""
+    found: dict[UUID, list[Recipient]] = defaultdict(list)
+    for household_id, email, locale in session.exec(
+        select(col(Appointment.household_id), col(User.email), col(User.locale))
+        .join(User, col(User.id) == Appointment.user_id)
+        .where(
+            col(Appointment.municipality_id).in_(municipality_ids),
+            col(Appointment.household_id).in_(household_ids),
+            col(Appointment.ended_at).is_(None),
+            col(User.active),
+        )
+    ):
+        if household_id is not None:
+            found[household_id].append(Recipient(email, locale))
+    for household in session.exec(select(Household).where(col(Household.id).in_(set(household_ids) - set(found)))):
+        if household.email:
+            found[household.id].append(Recipient(household.email))
+    return found
