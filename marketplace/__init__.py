@@ -14,6 +14,7 @@ from marketplace.demo import views as demo
 from marketplace.failures import init_failures
 from marketplace.filters import init_filters
 from marketplace.headers import init_headers
+from marketplace.home import family, needs, wizard
 from marketplace.home import views as home
 from marketplace.households import views as households
 from marketplace.i18n import init_i18n
@@ -22,6 +23,7 @@ from marketplace.messages.operations import Folder, Smtp, send_by
 from marketplace.navigation import init_navigation
 from marketplace.providers import views as providers
 from marketplace.sealed import keyring
+from marketplace.slots import views as slots
 from marketplace.vouchers import views as vouchers
 from marketplace.web import Application, template_globals
 
@@ -69,7 +71,7 @@ def transport_of(settings: Settings) -> Folder | Smtp:
 
 def register_rooms(app: Application) -> None:
     """Every room's pages and handlers."""
-    for room in (health, pages, accounts, households, providers, vouchers, home, intake):
+    for room in (health, pages, accounts, households, providers, vouchers, slots, home, wizard, needs, family, intake):
         app.register_blueprint(room.blueprint)
     if app.config["SETTINGS"].demo:
         app.register_blueprint(demo.blueprint)

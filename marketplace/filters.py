@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from babel.dates import format_date, get_day_names
 from babel.lists import format_list
 from babel.numbers import format_currency, format_decimal
@@ -16,7 +17,7 @@ from flask_babel import gettext
 
 from marketplace import hours, pictures
 from marketplace.i18n import language
-from marketplace.school import class_words
+from marketplace.school import class_words, school_words
 from marketplace.states import state_tone, state_word
 from marketplace.words import N_
 
@@ -152,6 +153,26 @@ def school_class(level: int) -> str:
     return str(gettext(words, year=year))
 
 
+def subject_words(subjects: Mapping[str, str]) -> dict[str, str]:
+    """A policy's subjects (word -> code) as pages need them: code -> `Matematica`."""
+    return {code: str(gettext(word)).capitalize() for word, code in subjects.items()}
+
+
+def language_names(codes: Iterable[str], locale: str = "it") -> list[str]:
+    """`["it", "ar"]` -> `["italiano", "arabo"]`."""
+    names = Locale(locale).languages
+    return [str(names.get(code, code)) for code in codes]
+
+
+def band(kind: str, low: int, high: int) -> str:
+    """What neighbours may know of somebody: `scuola media`, `da 6 a 10 anni`, `80 anni o più`."""
+    if kind == "level":
+        return str(gettext(school_words(low)))
+    if high >= 110:
+        return str(gettext("%(low)s anni o più", low=low))
+    return str(gettext("da %(low)s a %(high)s anni", low=low, high=high))
+
+
 def flat_errors(errors: Any) -> list[str]:
     """WTForms' errors of a field as one list: fields of fields nest them in lists and dictionaries."""
     if not isinstance(errors, Mapping | list | tuple):
@@ -160,15 +181,15 @@ def flat_errors(errors: Any) -> list[str]:
     return [message for part in parts for message in flat_errors(part)]
 
 
-def _in_language(function: Callable[..., str]) -> Callable[..., str]:
+def _in_language(function: Callable[..., str | list[str]]) -> Callable[..., str | list[str]]:
     @wraps(function)
-    def filtered(value: Any, *args: Any, **options: Any) -> str:
+    def filtered(value: Any, *args: Any, **options: Any) -> str | list[str]:
         return function(value, *args, locale=language(), **options)
 
     return filtered
 
 
-LOCALISED: Final[Sequence[tuple[str, Callable[..., str]]]] = (
+LOCALISED: Final[Sequence[tuple[str, Callable[..., str | list[str]]]]] = (
     ("euros", euros),
     ("day", day),
     ("day_brief", day_brief),
@@ -182,6 +203,7 @@ LOCALISED: Final[Sequence[tuple[str, Callable[..., str]]]] = (
     ("listing", listing),
     ("windows", windows),
     ("rule", rule),
+    ("language_names", language_names),
 )
 
 
@@ -193,6 +215,7 @@ def init_filters(app: Flask) -> None:
     app.add_template_filter(machine_time, "machine_time")
     app.add_template_filter(flat_errors, "flat_errors")
     app.add_template_filter(few, "few")
+    app.jinja_env.globals["band"] = band
     app.add_template_filter(school_class, "school_class")
     app.add_template_filter(state, "state")
     app.add_template_filter(state_tone, "tone")

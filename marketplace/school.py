@@ -1,6 +1,5 @@
-"""School classes 1-13 and ages in words: the exact class for its own family, only a band for neighbours."""
+"""School classes 1-13 in words."""
 
-from collections.abc import Iterable
 from typing import Final
 
 from marketplace.words import N_
@@ -11,7 +10,6 @@ SCHOOLS: Final = (
     (range(6, 9), N_("%(year)sª media"), N_("scuola media")),
     (range(9, 14), N_("%(year)sª superiore"), N_("scuola superiore")),
 )
-AGE_STARTS: Final = (0, 3, 6, 11, 14, 18, 65, 75, 85)
 
 
 def class_words(level: int) -> tuple[str, int]:
@@ -19,14 +17,6 @@ def class_words(level: int) -> tuple[str, int]:
     return next((word, level - levels.start + 1) for levels, word, _ in SCHOOLS if level in levels)
 
 
-def school_bands(levels: Iterable[int | None]) -> list[str]:
-    """The msgids of the schools that these classes belong to, the youngest first, each once."""
-    known = set(levels)
-    return [word for classes, _, word in SCHOOLS if known & set(classes)]
-
-
-def age_bands(ages: Iterable[int | None]) -> list[tuple[int, int | None]]:
-    """The bands (first and last age; None: no upper end) that these ages fall into, each once."""
-    starts = {max(start for start in AGE_STARTS if start <= age) for age in ages if age is not None}
-    ends = dict(zip(AGE_STARTS, [*(start - 1 for start in AGE_STARTS[1:]), None], strict=True))
-    return [(start, ends[start]) for start in sorted(starts)]
+def school_words(level: int) -> str:
+    """The msgid of the school of a class."""
+    return next(word for levels, _, word in SCHOOLS if level in levels)

@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 from marketplace.accounts.models import Actor, Appointment, Role, User
 from marketplace.accounts.operations import record
 from marketplace.accounts.sign_in import appoint
-from marketplace.db import Scope, set_scope
+from marketplace.db import Scope, seeing, set_scope
 from marketplace.errors import Conflict, NotFound, Rejected
 from marketplace.households.details import Applicant, Home, PersonDetails
 from marketplace.households.models import Household, MeansTest, MeansTestState, Person
@@ -69,19 +69,19 @@ def _find_own(session: Session, by: Actor, user: User) -> Household | None:
 
 def _join(session: Session, by: Actor, user: User, applicant: Applicant) -> Household | None:
     """The household of that tax code, if the user has proved to be the one that it names."""
-    set_scope(session, Scope(by.municipality_id))
-    found = session.exec(
-        select(Household).where(
-            Household.municipality_id == by.municipality_id,
-            Household.tax_code_index == keyring.index(applicant.tax_code),
-        )
-    ).first()
+    with seeing(session, Scope(by.municipality_id)):
+        found = session.exec(
+            select(Household).where(
+                Household.municipality_id == by.municipality_id,
+                Household.tax_code_index == keyring.index(applicant.tax_code),
+            )
+        ).first()
     if found is None:
         return None
     proved = user.confirmed_at is not None and (found.email or "").casefold() == user.email.casefold()
-    set_scope(session, Scope(by.municipality_id, found.id))
     if not proved:
         raise AlreadyRegistered
+    set_scope(session, Scope(by.municipality_id, found.id))
     return found
 
 

@@ -1,0 +1,120 @@
+"""A family's start page and its vouchers: the most urgent thing first, and what of the Comune's money is its own."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from flask import Blueprint, render_template
+from sqlalchemy import func
+from sqlmodel import col, select
+
+from marketplace.accounts.models import Role
+from marketplace.accounts.policy import get_policy
+from marketplace.db import db
+from marketplace.filters import subject_words
+from marketplace.households import operations as households
+from marketplace.needs import drafts
+from marketplace.needs import operations as needs
+from marketplace.needs.models import Need, NeedState, Service
+from marketplace.rounds.estimate import find_programme
+from marketplace.slots import agenda, queries
+from marketplace.statements.models import Statement, StatementState
+from marketplace.vouchers.models import HoldState, Programme, VoucherHold
+from marketplace.web import actor, allow, now, today
+
+blueprint = Blueprint("family", __name__)
+
+DAYS_AHEAD = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Voucher:
+    """What a programme gives the family for one service; cents of its own needs, weeks to come and past together."""
+
+    service: Service
+    programme: Programme | None
+    held_cents: int
+    used_cents: int
+
+
+@blueprint.get("/oggi")
+@allow(Role.FAMILY)
+def today_page() -> str:
+    """What to do now, and what comes next."""
+    municipality_id, household_id = actor().municipality_id, household()
+    mine = needs.list_needs(db.session, actor())
+    proposals = queries.list_proposals(db.session, municipality_id, household_id)
+    policy = get_policy(db.session, municipality_id, today())
+    return render_template(
+        "home/family.html",
+        household=households.get_household(db.session, actor()),
+        to_answer=[one for one in proposals if one.state == "proposed" and one.deadline >= now()],
+        waiting=[one for one in proposals if one.state == "accepted"],
+        meetings=agenda.list_household_meetings(
+            db.session, municipality_id, household_id, today(), today() + timedelta(days=DAYS_AHEAD)
+        ),
+        due=list_due(household_id),
+        draft=drafts.find_draft(db.session, actor()),
+        open_needs=[one for one in mine if one.state == NeedState.OPEN],
+        has_needs=bool(mine),
+        people={one.id: one.name for one in households.list_people(db.session, actor())},
+        subjects=subject_words(policy.subjects),
+        now=now(),
+    )
+
+
+def household() -> UUID:
+    """The family of this request."""
+    found = actor().household_id
+    assert found is not None
+    return found
+
+
+def list_due(household_id: UUID) -> Sequence[Statement]:
+    """Statements that wait for money, the overdue first."""
+    return db.session.exec(
+        select(Statement)
+        .where(
+            Statement.municipality_id == actor().municipality_id,
+            Statement.household_id == household_id,
+            col(Statement.state).in_((StatementState.CLOSED, StatementState.OVERDUE)),
+            Statement.total_cents > 0,
+        )
+        .order_by(col(Statement.state).desc(), col(Statement.month))
+    ).all()
+
+
+@blueprint.get("/buoni")
+@allow(Role.FAMILY)
+def vouchers() -> str:
+    """Am I entitled, to how much, and how much is left."""
+    return render_template(
+        "home/vouchers.html",
+        vouchers=list_vouchers(),
+        means_test=households.find_means_test(db.session, actor()),
+        today=today(),
+    )
+
+
+def list_vouchers() -> list[Voucher]:
+    """One for each service, with what was held and used for the family's own needs."""
+    mine = households.get_household(db.session, actor())
+    sums: dict[Service, dict[HoldState, int]] = defaultdict(dict)
+    for service, state, held, used in db.session.exec(
+        select(Need.service, VoucherHold.state, func.sum(VoucherHold.held_cents), func.sum(VoucherHold.committed_cents))
+        .join(Need, (col(Need.municipality_id) == VoucherHold.municipality_id) & (col(Need.id) == VoucherHold.need_id))
+        .where(Need.municipality_id == mine.municipality_id, Need.household_id == mine.id)
+        .group_by(Need.service, VoucherHold.state)
+    ):
+        sums[Service(service)][HoldState(state)] = int(used if state == HoldState.COMMITTED else held)
+    return [
+        Voucher(
+            service,
+            find_programme(db.session, mine, service, today()),
+            sums[service].get(HoldState.HELD, 0),
+            sums[service].get(HoldState.COMMITTED, 0),
+        )
+        for service in Service
+    ]

@@ -1,0 +1,35 @@
+"""What a family writes when it declines."""
+
+from flask_babel import lazy_gettext as _
+from flask_wtf import FlaskForm
+from wtforms import IntegerField, RadioField, TextAreaField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, Length, Optional
+
+REASONS = (
+    ("prezzo", _("Costa troppo")),
+    ("orario", _("L'orario non va bene")),
+    ("luogo", _("È troppo lontano")),
+    ("gruppo", _("Il gruppo non va bene")),
+    ("altro", _("Un altro motivo")),
+)
+
+
+class AcceptForm(FlaskForm):
+    """The cap that was on the screen: consent is to that figure alone."""
+
+    cap_cents = IntegerField(validators=[InputRequired()])
+
+
+class DeclineForm(FlaskForm):
+    """Why not; both are optional."""
+
+    why = RadioField(
+        _("Perché?"), choices=[SelectChoice(code, words) for code, words in REASONS], validators=[Optional()]
+    )
+    words = TextAreaField(_("Vuoi aggiungere qualcosa?"), validators=[Optional(), Length(max=400)])
+
+    def reason(self) -> str:
+        """One text of both."""
+        parts = [self.why.data or "", (self.words.data or "").strip()]
+        return ": ".join(part for part in parts if part)

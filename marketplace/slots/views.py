@@ -1,0 +1,187 @@
+"""A family's proposals, groups and calendar: the price and its cap before consent, names and addresses only after."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, Response, flash, jsonify, make_response, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from marketplace.accounts.models import Municipality, Role
+from marketplace.accounts.policy import get_policy
+from marketplace.db import db
+from marketplace.errors import Conflict, NotFound
+from marketplace.filters import subject_words
+from marketplace.households.operations import get_household, get_person
+from marketplace.needs.operations import get_need
+from marketplace.slots import agenda, operations, queries
+from marketplace.slots.feed import calendar_of
+from marketplace.slots.forms import AcceptForm, DeclineForm
+from marketplace.slots.models import ProposalState
+from marketplace.slots.queries import ProposalFacts, ProposedSession
+from marketplace.web import actor, allow, id_from, now, today
+
+blueprint = Blueprint("slots", __name__)
+
+MINE = (ProposalState.ACCEPTED, ProposalState.CONFIRMED, ProposalState.LEFT, ProposalState.DISSOLVED)
+CALENDAR_WEEKS = 26
+
+
+@blueprint.get("/proposte/<proposal_id>")
+@allow(Role.FAMILY)
+def show_proposal(proposal_id: str) -> ResponseReturnValue:
+    """What is proposed, what it costs at most, and until when one may answer."""
+    proposal = queries.get_proposal(db.session, actor(), id_from(proposal_id))
+    return proposal_page(proposal, DeclineForm())
+
+
+def proposal_page(proposal: ProposalFacts, form: DeclineForm) -> ResponseReturnValue:
+    """The proposal in whichever state it is."""
+    need = get_need(db.session, actor(), proposal.need_id)
+    page = render_template(
+        "slots/proposal.html",
+        proposal=proposal,
+        need=need,
+        person=get_person(db.session, actor(), need.person_id),
+        form=form,
+        is_open=proposal.state == ProposalState.PROPOSED and now() <= proposal.deadline,
+        can_decline=proposal.state in queries.TO_ANSWER and now() <= proposal.deadline,
+        policy=get_policy(db.session, actor().municipality_id, today()),
+        subjects=subjects(),
+    )
+    return page, 422 if form.errors else 200
+
+
+@blueprint.post("/proposte/<proposal_id>/accetta")
+@allow(Role.FAMILY)
+def accept(proposal_id: str) -> ResponseReturnValue:
+    """Consent to the cap that was shown."""
+    form = AcceptForm()
+    if not form.validate():
+        raise Conflict(operations.CHANGED_CAP)
+    proposal = operations.accept_proposal(db.session, actor(), now(), id_from(proposal_id), form.cap_cents.data)
+    flash(_("Hai accettato. Ti scriviamo appena hanno risposto tutti: fino ad allora non paghi niente."), "success")
+    return redirect(url_for("slots.show_proposal", proposal_id=proposal.id), code=303)
+
+
+@blueprint.post("/proposte/<proposal_id>/rifiuta")
+@allow(Role.FAMILY)
+def decline(proposal_id: str) -> ResponseReturnValue:
+    """Say no, free of charge; the need waits for the next round."""
+    form = DeclineForm()
+    if not form.validate():
+        return proposal_page(queries.get_proposal(db.session, actor(), id_from(proposal_id)), form)
+    proposal = operations.decline_proposal(db.session, actor(), now(), id_from(proposal_id), form.reason())
+    flash(_("Va bene, hai rifiutato. La tua esigenza resta in attesa: puoi cambiarla o ritirarla."), "success")
+    return redirect(url_for("need_pages.show", need_id=proposal.need_id), code=303)
+
+
+@blueprint.get("/proposte/<proposal_id>/luogo.geojson")
+@allow(Role.FAMILY)
+def places_of_proposal(proposal_id: str) -> Response:
+    """Home and meeting places, for the map."""
+    return places(queries.get_proposal(db.session, actor(), id_from(proposal_id)).sessions)
+
+
+@blueprint.get("/gruppi/<slot_id>/luogo.geojson")
+@allow(Role.FAMILY)
+def places_of_group(slot_id: str) -> Response:
+    """Home and meeting place, for the map."""
+    return places([my_session(slot_id)[1]])
+
+
+def places(sessions: Iterable[ProposedSession]) -> Response:
+    """GeoJSON: a group at a host's, before all have confirmed, is a circle of 500 m."""
+    household = get_household(db.session, actor())
+    features = [point(household.lon, household.lat, _("Casa tua"), tone="plain")]
+    for spot in {one.slot.spot for one in sessions}:
+        if spot.lat is not None and spot.lon is not None:
+            label = spot.name or (_("Zona della casa che ospita") if spot.is_blurred else spot.address)
+            blur = {"radius_m": 500} if spot.is_blurred else {}
+            features.append(point(spot.lon, spot.lat, label, tone="act", **blur))
+    answer = jsonify({"type": "FeatureCollection", "features": features})
+    answer.mimetype = "application/geo+json"
+    return answer
+
+
+def point(lon: float, lat: float, label: str, **properties: Any) -> dict[str, Any]:
+    """A place of the map."""
+    return {
+        "type": "Feature",
+        "geometry": {"type": "Point", "coordinates": [lon, lat]},
+        "properties": {"label": label, **properties},
+    }
+
+
+@blueprint.get("/gruppi")
+@allow(Role.FAMILY)
+def list_groups() -> str:
+    """The groups in which the family has, or had, a place."""
+    mine = queries.list_proposals(db.session, actor().municipality_id, household_id(), states=MINE)
+    return render_template("slots/groups.html", proposals=mine, subjects=subjects())
+
+
+@blueprint.get("/gruppi/<slot_id>")
+@allow(Role.FAMILY)
+def show_group(slot_id: str) -> str:
+    """When, where, with whom."""
+    proposal, mine = my_session(slot_id)
+    first, last = today() - timedelta(days=28), today() + timedelta(weeks=CALENDAR_WEEKS)
+    meetings = agenda.list_household_meetings(db.session, actor().municipality_id, household_id(), first, last)
+    return render_template(
+        "slots/group.html",
+        proposal=proposal,
+        mine=mine,
+        slot=mine.slot,
+        meetings=[one for one in meetings if one.slot_id == mine.slot.slot_id],
+        now=now(),
+        policy=get_policy(db.session, actor().municipality_id, today()),
+        subjects=subjects(),
+    )
+
+
+def my_session(slot_id: str) -> tuple[ProposalFacts, ProposedSession]:
+    """The family's own part of a slot. Raises NotFound."""
+    wanted = id_from(slot_id)
+    for proposal in queries.list_proposals(db.session, actor().municipality_id, household_id(), states=MINE):
+        for one in proposal.sessions:
+            if one.slot.slot_id == wanted:
+                return proposal, one
+    raise NotFound
+
+
+@blueprint.get("/calendario")
+@allow(Role.FAMILY)
+def show_calendar() -> str:
+    """All dated meetings from this week on."""
+    first = today() - timedelta(days=today().weekday())
+    meetings = agenda.list_household_meetings(
+        db.session, actor().municipality_id, household_id(), first, first + timedelta(weeks=CALENDAR_WEEKS)
+    )
+    return render_template("slots/calendar.html", meetings=meetings, subjects=subjects(), now=now())
+
+
+@blueprint.get("/calendario.ics")
+@allow(Role.FAMILY)
+def download_calendar() -> Response:
+    """The same meetings for the calendar of a phone: no names, no home address."""
+    first = today() - timedelta(weeks=4)
+    meetings = agenda.list_household_meetings(
+        db.session, actor().municipality_id, household_id(), first, first + timedelta(weeks=CALENDAR_WEEKS + 4)
+    )
+    municipality = db.session.get_one(Municipality, actor().municipality_id)
+    answer = make_response(calendar_of(meetings, municipality.name, now()))
+    answer.mimetype = "text/calendar"
+    answer.headers["Content-Disposition"] = "attachment; filename=condiviso.ics"
+    return answer
+
+
+def household_id() -> Any:
+    """The family of this request."""
+    return actor().household_id
+
+
+def subjects() -> dict[str, str]:
+    """The municipality's subjects: code -> word."""
+    return subject_words(get_policy(db.session, actor().municipality_id, today()).subjects)
