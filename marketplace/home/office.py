@@ -1,0 +1,81 @@
+"""Start pages of those who serve the city: officer, operator, administrator."""
+
+from datetime import timedelta
+
+from flask import Blueprint, render_template
+from sqlalchemy import func
+from sqlmodel import col, select
+
+from marketplace.accounts.models import Municipality, Role
+from marketplace.db import db
+from marketplace.health import state_of
+from marketplace.needs.models import Need, NeedState
+from marketplace.providers.models import Accreditation, Provider
+from marketplace.providers.operations import list_providers
+from marketplace.rounds.operations import find_round_at_work, list_rounds
+from marketplace.statements.models import Statement, StatementState
+from marketplace.statements.months import first_day
+from marketplace.statements.operations import find_closing, list_waiting
+from marketplace.vouchers.programmes import list_declared
+from marketplace.web import actor, allow, now, today
+
+blueprint = Blueprint("office", __name__)
+
+
+@blueprint.get("/comune")
+@allow(Role.OFFICER)
+def officer() -> str:
+    """What waits for the officer, the most urgent first."""
+    municipality_id = actor().municipality_id
+    month = first_day(first_day(today()) - timedelta(days=1))
+    return render_template(
+        "home/officer.html",
+        applications=list_providers(db.session, municipality_id, (Accreditation.APPLIED, Accreditation.IN_REVIEW)),
+        expiring=_expiring(municipality_id),
+        declared=list_declared(db.session, municipality_id),
+        at_work=find_round_at_work(db.session, municipality_id),
+        last_round=next(iter(list_rounds(db.session, municipality_id, limit=1)), None),
+        open_needs=_count_open(municipality_id),
+        month=month,
+        month_is_closed=find_closing(db.session, municipality_id, month) is not None,
+        unrecorded=len(list_waiting(db.session, municipality_id, today())),
+        overdue=_count_overdue(municipality_id),
+    )
+
+
+def _expiring(municipality_id: str) -> list[Provider]:
+    """Accredited providers whose certificate ends within 30 days."""
+    return [
+        one
+        for one in list_providers(db.session, municipality_id, (Accreditation.ACCREDITED,))
+        if one.certificate_expires is not None and one.certificate_expires <= today() + timedelta(days=30)
+    ]
+
+
+def _count_open(municipality_id: str) -> int:
+    return db.session.exec(
+        select(func.count()).where(Need.municipality_id == municipality_id, Need.state == NeedState.OPEN)
+    ).one()
+
+
+def _count_overdue(municipality_id: str) -> int:
+    return db.session.exec(
+        select(func.count()).where(
+            Statement.municipality_id == municipality_id, Statement.state == StatementState.OVERDUE
+        )
+    ).one()
+
+
+@blueprint.get("/sportello")
+@allow(Role.OPERATOR)
+def operator() -> str:
+    """Where an operator starts: the public figures of the service and the pages to show to a family."""
+    return render_template("home/operator.html", open_needs=_count_open(actor().municipality_id))
+
+
+@blueprint.get("/gestione")
+@allow(Role.ADMINISTRATOR)
+def administrator() -> str:
+    """Whether the platform works; no family's data."""
+    municipalities = db.session.exec(select(Municipality).order_by(col(Municipality.name))).all()
+    return render_template("home/administrator.html", state=state_of(now()), municipalities=municipalities)

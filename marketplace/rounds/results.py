@@ -1,0 +1,184 @@
+"""What a round did, read from the instance and the plan it keeps: counts, money, reasons, where offer is missing."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from billing.split import split_slot
+from marketplace.rounds.instances import Json
+from marketplace.words import N_
+
+REASONS: Mapping[str, str] = {
+    "no_provider": N_("Nessun professionista accreditato offre questo servizio a queste persone"),
+    "too_far": N_("Nessun luogo e nessun professionista entro la distanza"),
+    "no_common_time": N_("Nessun orario in comune con un professionista"),
+    "group_too_small": N_("Mancano altre famiglie per fare il gruppo"),
+    "too_expensive": N_("Nessun gruppo sta sotto il prezzo massimo della famiglia"),
+    "budget_exhausted": N_("Il budget del buono non basta"),
+    "not_worth_it": N_("Costerebbe più di quanto vale nel piano"),
+    "outcompeted": N_("Posti e orari sono andati ad altre esigenze"),
+}
+CELL_DEGREES = 0.009  # about a kilometre from north to south: coarse enough that no home can be told
+FEW = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Cents a week; `alone_cents` is what the same sessions would cost without sharing."""
+
+    cost_cents: int
+    subsidy_cents: int
+    alone_cents: int
+    seat_minutes: int
+
+    @property
+    def families_cents(self) -> int:
+        """What the families pay."""
+        return self.cost_cents - self.subsidy_cents
+
+    @property
+    def mean_cents_per_hour(self) -> int:
+        """Mean price of one seat for an hour in the groups, before vouchers."""
+        return round(self.cost_cents * 60 / self.seat_minutes) if self.seat_minutes else 0
+
+    @property
+    def mean_alone_cents_per_hour(self) -> int:
+        """The same without sharing."""
+        return round(self.alone_cents * 60 / self.seat_minutes) if self.seat_minutes else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A smallest change that would have found a place, as the matcher verified it, and how many needs it is for."""
+
+    kind: str
+    amount: Any
+    day: int | None
+    needs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A square of the map, with how many needs in it were served and how many were not."""
+
+    lat: float
+    lon: float
+    served: int
+    unserved: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A round's result; slots that stood before it are counted in the money and budgets only."""
+
+    needs: int
+    served: int
+    slots: int
+    money: Money
+    budgets: tuple[tuple[str, int, int], ...]
+    reasons: tuple[tuple[str, int], ...]
+    changes: tuple[Change, ...]
+    areas: tuple[Area, ...]
+    services: tuple[tuple[str, int, int], ...]
+    objective_cents: int
+    bound_cents: int | None
+    gap: float | None
+    is_optimal: bool
+    seconds: float
+    seed: int
+
+
+def read_result(instance: Json, plan: Json) -> Result:
+    """The result of a plan (plan/1) for an instance (instance/1)."""
+    standing = {member["need"] for slot in instance["pinned"] for member in slot["members"]}
+    pinned_slots = {slot["id"] for slot in instance["pinned"]}
+    asking = {need["id"]: need for need in instance["needs"] if need["id"] not in standing}
+    unserved = {one["need"]: one for one in plan["unserved"]}
+    served = [need for need in asking if need not in unserved]
+    return Result(
+        needs=len(asking),
+        served=len(served),
+        slots=sum(slot["id"] not in pinned_slots for slot in plan["slots"]),
+        money=_money(instance, plan),
+        budgets=_budgets(instance, plan),
+        reasons=tuple(
+            (reason, count)
+            for reason in REASONS
+            if (count := sum(one["reason"] == reason for one in unserved.values()))
+        ),
+        changes=_changes(unserved.values()),
+        areas=_areas(asking.values(), unserved),
+        services=tuple(
+            (service, sum(asking[need]["service"] == service for need in served), total)
+            for service, total in sorted(Counter(need["service"] for need in asking.values()).items())
+        ),
+        objective_cents=plan["objective_cents"],
+        bound_cents=plan.get("bound_cents"),
+        gap=plan.get("gap"),
+        is_optimal=plan["status"] == "OPTIMAL",
+        seconds=plan["seconds"],
+        seed=plan["seed"],
+    )
+
+
+def _money(instance: Json, plan: Json) -> Money:
+    needs = {need["id"]: need for need in instance["needs"]}
+    venues = {venue["id"]: venue["cost_cents_per_hour"] for venue in instance["venues"]}
+    rates = {
+        (provider["id"], offer["service"]): offer
+        for provider in instance["providers"]
+        for offer in sorted(provider["offers"], key=lambda one: -one["rate_cents_per_hour"])
+    }
+    cost = subsidy = alone = seat_minutes = 0
+    for slot in plan["slots"]:
+        offer = rates[slot["provider"], slot["service"]]
+        venue = venues.get(slot["place"].get("venue"), 0)
+        cost += slot["cost_cents"]
+        for member in slot["members"]:
+            seats = needs[member["need"]]["seats"]
+            subsidy += member["subsidy_cents"]
+            seat_minutes += seats * (member["end"] - member["start"])
+            alone += split_slot(
+                offer["rate_cents_per_hour"],
+                offer["extra_seat_cents_per_hour"],
+                venue,
+                offer["minutes_min"],
+                [(member["start"], member["end"], seats)],
+            )[0]
+    return Money(cost, subsidy, alone, seat_minutes)
+
+
+def _budgets(instance: Json, plan: Json) -> tuple[tuple[str, int, int], ...]:
+    """(programme, used, budget) in cents a week."""
+    programme_of = {need["id"]: need["subsidy"]["programme"] for need in instance["needs"] if need["subsidy"]}
+    used: Counter[str] = Counter()
+    for slot in plan["slots"]:
+        for member in slot["members"]:
+            if member["subsidy_cents"]:
+                used[programme_of[member["need"]]] += member["subsidy_cents"]
+    return tuple((one["id"], used[one["id"]], one["weekly_budget_cents"]) for one in instance["programmes"])
+
+
+def _changes(unserved: Iterable[Json]) -> tuple[Change, ...]:
+    """The verified changes, those that help the most needs first."""
+    found: Counter[tuple[str, Any, int | None]] = Counter()
+    for one in unserved:
+        change = dict((one.get("detail") or {}).get("change") or {})
+        day = change.pop("day", None)
+        for kind, amount in change.items():
+            found[kind, amount, day] += 1
+    return tuple(Change(*key, needs=count) for key, count in found.most_common(5))
+
+
+def _areas(needs: Iterable[Json], unserved: Mapping[str, Json]) -> tuple[Area, ...]:
+    """Needs by square; squares with fewer than FEW are left out, so that nobody's home can be told."""
+    counts: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])
+    for need in needs:
+        cell = (round(need["lat"] / CELL_DEGREES), round(need["lon"] / CELL_DEGREES))
+        counts[cell][need["id"] in unserved] += 1
+    return tuple(
+        Area(lat * CELL_DEGREES, lon * CELL_DEGREES, served, missing)
+        for (lat, lon), (served, missing) in sorted(counts.items())
+        if served + missing >= FEW
+    )
