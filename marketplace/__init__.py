@@ -14,7 +14,7 @@ from marketplace.demo import views as demo
 from marketplace.failures import init_failures
 from marketplace.filters import init_filters
 from marketplace.headers import init_headers
-from marketplace.home import family, needs, wizard
+from marketplace.home import family, needs, office, wizard, work
 from marketplace.home import views as home
 from marketplace.households import views as households
 from marketplace.i18n import init_i18n
@@ -22,10 +22,29 @@ from marketplace.intake import views as intake
 from marketplace.messages.operations import Folder, Smtp, send_by
 from marketplace.navigation import init_navigation
 from marketplace.providers import views as providers
+from marketplace.rounds import views as rounds
 from marketplace.sealed import keyring
 from marketplace.slots import views as slots
 from marketplace.vouchers import views as vouchers
 from marketplace.web import Application, template_globals
+
+ROOMS = (
+    health,
+    pages,
+    accounts,
+    households,
+    providers,
+    vouchers,
+    slots,
+    rounds,
+    home,
+    wizard,
+    needs,
+    family,
+    work,
+    office,
+    intake,
+)
 
 
 def create_app(settings: Settings, database_url: str) -> Application:
@@ -71,7 +90,7 @@ def transport_of(settings: Settings) -> Folder | Smtp:
 
 def register_rooms(app: Application) -> None:
     """Every room's pages and handlers."""
-    for room in (health, pages, accounts, households, providers, vouchers, slots, home, wizard, needs, family, intake):
+    for room in ROOMS:
         app.register_blueprint(room.blueprint)
     if app.config["SETTINGS"].demo:
         app.register_blueprint(demo.blueprint)
