@@ -19,10 +19,11 @@ from marketplace.rounds.instances import build_instance
 from marketplace.rounds.models import Round, RoundState
 from marketplace.rounds.operations import start_round
 from marketplace.rounds.proposing import propose
-from marketplace.rounds.solving import canonical, packed
+from marketplace.rounds.solving import packed
 from marketplace.slots.calendar import local_day
 from marketplace.slots.models import Membership, Proposal, Slot
 from marketplace.vouchers.models import Programme
+from matching.formats import canonical
 
 CITY = "006003"
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

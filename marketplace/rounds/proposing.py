@@ -18,14 +18,14 @@ from marketplace.rounds.instances import build_instance
 from marketplace.rounds.jobs import settle_at
 from marketplace.rounds.models import Round, RoundState
 from marketplace.rounds.operations import get_round, require_officer
-from marketplace.rounds.solving import canonical, unpacked
+from marketplace.rounds.solving import unpacked
 from marketplace.slots.calendar import local_day, monday_of
 from marketplace.slots.group import Member, alone_cents
 from marketplace.slots.models import Answer, Membership, PlaceKind, Proposal, Slot
 from marketplace.slots.notices import tell_proposals, tell_providers_asked
 from marketplace.vouchers.operations import Hold, hold
 from marketplace.words import N_
-from matching.formats import instance_from_json, plan_from_json
+from matching.formats import canonical, instance_from_json, plan_from_json
 from matching.instance import Instance, PlaceAtHost, PlaceAtVenue
 
 NOT_SOLVED = N_("Questo abbinamento non ha un piano da proporre: guarda come è finito, o avviane un altro.")
