@@ -34,22 +34,23 @@ class Alone:
     def reason(self, need: Need) -> str | None:
         """The first of the three reasons that holds for the need; None if none does."""
         placed = False
-        for provider, at_a_home, venues in self._places(need):
-            if not self._covers(provider, need):
+        for provider, at_a_home, venues in self.places(need):
+            if not self.covers(provider, need):
                 continue
             placed = True
             if _has_time(provider, need, None if at_a_home else venues):
                 return None
         if placed:
             return NO_COMMON_TIME
-        if any(self._covers(provider, need) for provider in self._instance.providers.values()):
+        if any(self.covers(provider, need) for provider in self._instance.providers.values()):
             return TOO_FAR
         return NO_PROVIDER
 
-    def _covers(self, provider: Provider, need: Need) -> bool:
+    def covers(self, provider: Provider, need: Need) -> bool:
+        """Whether the provider has an offer that covers the need alone (rule 2)."""
         return any(offer_suits(offer, need) for offer in provider.offers) and provider_suits(provider, need)
 
-    def _places(self, need: Need) -> Iterator[tuple[Provider, bool, list[Venue]]]:
+    def places(self, need: Need) -> Iterator[tuple[Provider, bool, list[Venue]]]:
         """Providers with a place within both limits: whether that is a home, else the venues; the likeliest first."""
         is_round = self._instance.services[need.service].mode == Mode.ROUND
         if not is_round:
@@ -75,7 +76,7 @@ class Alone:
             return
         for provider in _within(self._visiting, need, self._reach_km + float(need.travel_km_max)):
             reach = float(provider.travel_km_max)
-            if self._covers(provider, need) and any(is_within(provider, host, reach) for host in hosts):
+            if self.covers(provider, need) and any(is_within(provider, host, reach) for host in hosts):
                 yield provider
 
     @cached_property

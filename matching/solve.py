@@ -14,6 +14,7 @@ from matching.groups import MEMBERS, NEED
 from matching.instance import Instance
 from matching.model import Model
 from matching.objective import objective_cents
+from matching.pins import pin_faults
 from matching.plan import Plan, Slot, Unserved
 from matching.problem import SCALE, Problem, make_problem
 from matching.progress import Listener, Progress, Watch, gap_between
@@ -71,11 +72,13 @@ def solve(
     workers: int = 2,
     progress: Listener | None = None,
 ) -> Plan:
-    """A plan for the instance in about `seconds`; raises `InstanceFaults` where pinned slots cannot be completed.
+    """A plan for the instance in about `seconds`; raises `InstanceFaults` where its pins cannot stand or be completed.
 
     `progress` is called with each better plan or bound. The same instance, seed and workers give the same plan, unless
     the time ran out. SIGINT ends the search with the best plan.
     """
+    if faults := pin_faults(instance):
+        raise InstanceFaults(faults)
     with Watch(seconds) as watch:
         problem = make_problem(instance, STEPS_MAX, COLUMNS_MAX)
         best = Incumbent(problem, watch, progress)

@@ -1,0 +1,166 @@
+"""The command line: exit statuses and one line a fault, whatever it is given."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import suppress
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from matching.__main__ import main
+from tests.matching.examples import instance, member, need, plan, provider, slot
+from tests.matching.test_check import a_city, its_plan
+
+
+def written(folder, name, content):
+    path = folder / name
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return str(path)
+
+
+@pytest.fixture
+def files(tmp_path):
+    city = a_city()
+    return written(tmp_path, "city.json", city), written(tmp_path, "plan.json", its_plan(city))
+
+
+def test_a_valid_plan_passes_without_a_word(files, capsys):
+    assert main(["check", *files]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_plan_that_is_not_valid_is_told_a_line_a_violation(tmp_path, files, capsys):
+    its = its_plan(a_city()) | {"objective_cents": 1, "bound_cents": None, "gap": None}
+    assert main(["check", files[0], written(tmp_path, "bad.json", its)]) == 1
+    assert capsys.readouterr().out == "objective: the plan comes to 15711.195080 cents, not 1\n"
+
+
+def test_files_that_cannot_be_read_are_faults_of_form(tmp_path, files, capsys):
+    assert main(["check", str(tmp_path / "none.json"), written(tmp_path, "bad.json", "{")]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith("form: ") for line in lines)
+
+
+def test_a_malformed_instance_is_refused_with_a_line_a_fault(tmp_path, capsys):
+    city = a_city()
+    city["needs"][0]["minutes"] = 50
+    city["providers"][0]["venues"] = ["v9"]
+    out = tmp_path / "plan.json"
+    assert main(["solve", written(tmp_path, "bad.json", city), "--out", str(out)]) == 2
+    assert capsys.readouterr().out.splitlines() == [
+        'providers[0].venues[0]: unknown "v9"',
+        "needs[0].minutes: must be a multiple of 15",
+    ]
+    assert not out.exists()
+
+
+def test_pins_that_cannot_stand_are_refused(tmp_path, capsys):
+    city = a_city()
+    city["pinned"] = its_plan(city)["slots"]
+    city["programmes"][0]["weekly_budget_cents"] = 0
+    assert main(["solve", written(tmp_path, "bad.json", city), "--out", str(tmp_path / "plan.json")]) == 2
+    assert capsys.readouterr().out.startswith("pinned: programme p1 has a budget of 0 cents")
+
+
+@pytest.mark.parametrize("out", [".", "missing/plan.json"])
+def test_a_plan_that_cannot_be_written_is_told_before_the_search(tmp_path, files, capsys, out):
+    assert main(["solve", files[0], "--out", str(tmp_path / out)]) == 1
+    assert "directory" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("options", [["--seconds", "0"], ["--seconds", "nan"], ["--workers", "0"], ["--seed", "-1"]])
+def test_options_out_of_range_are_refused(files, options):
+    with pytest.raises(SystemExit) as ended:
+        main(["solve", files[0], "--out", "plan.json", *options])
+    assert ended.value.code == 2
+
+
+def test_a_city_is_solved_and_its_plan_passes_the_check(tmp_path, files, capsys):
+    out = str(tmp_path / "plan.json.gz")
+    assert main(["solve", files[0], "--out", out, "--seconds", "20", "--workers", "1"]) == 0
+    assert "6 of 7 needs served, objective 15711 cents" in capsys.readouterr().out
+    assert main(["check", files[0], out]) == 0
+
+
+def test_lines_that_nobody_reads_are_no_error(tmp_path):
+    needs = [need(f"n{index}") for index in range(5000)]
+    city = instance(needs, [provider("q1")])
+    bad = written(tmp_path, "plan.json", plan(city, [slot("s1", member("n0", 900, 960, 1))], 1))
+    command = f"{sys.executable} -m matching check {written(tmp_path, 'city.json', city)} {bad} | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.startswith("rule 8")
+    assert "Traceback" not in done.stderr
+
+
+def test_checking_loads_no_solver():
+    code = "import sys, matching.__main__; sys.exit('ortools' in sys.modules or 'numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False, env=dict(os.environ)).returncode == 0
+
+
+STRANGE = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**20), 10**20),
+    st.sampled_from([0, 1, 15, 900, 960, 10**400, 0.5, 1e300, -0.0, 1e-300, "", "a", "q1", "v1", "n0", "\n", [], {}]),
+    st.text(max_size=3),
+    st.lists(st.integers(-1, 1500), max_size=2),
+    st.dictionaries(
+        st.sampled_from(["venue", "host", "homes", "day"]), st.sampled_from(["v1", "a", True, 3]), max_size=2
+    ),
+)
+
+
+def spoilt(data, content):
+    """The content with one to three of its values replaced, removed or repeated."""
+    for _ in range(data.draw(st.integers(1, 3))):
+        inner = content
+        while True:
+            keys = list(inner) if isinstance(inner, dict) else list(range(len(inner)))
+            if not keys:
+                break
+            key = data.draw(st.sampled_from(keys))
+            if isinstance(inner[key], dict | list) and data.draw(st.integers(0, 5)):
+                inner = inner[key]
+                continue
+            deed = data.draw(st.sampled_from(["replace", "replace", "remove", "repeat"]))
+            if deed == "replace":
+                inner[key] = data.draw(STRANGE)
+            elif deed == "remove":
+                del inner[key]
+            elif isinstance(inner, list):
+                inner.append(inner[key])
+            break
+    return content
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_whatever_it_is_given_check_answers_in_lines(tmp_path, capsys, data):
+    city = a_city()
+    if data.draw(st.booleans()):
+        city["pinned"] = its_plan(city)["slots"]
+    its = its_plan(city)
+    if data.draw(st.booleans()):
+        city = spoilt(data, city)
+    if data.draw(st.booleans()):
+        its = spoilt(data, its)
+    paths = [written(tmp_path, "city.json", city), written(tmp_path, "plan.json", its)]
+    status = main(["check", *paths])
+    lines = capsys.readouterr().out.splitlines()
+    assert status == (1 if lines else 0)
+    kinds = ("form: ", "rule ", "objective: ", "pinned: ", "unserved: ")
+    assert all(line.startswith(kinds) for line in lines), lines
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(alphabet='{}[]",:0123456789.eE-+ntrufals\\ \n', max_size=40))
+def test_whatever_text_it_is_given_check_answers_in_lines(tmp_path, capsys, text):
+    path = tmp_path / "text.json"
+    with suppress(UnicodeEncodeError):
+        path.write_text(text)
+    assert main(["check", str(path), str(path)]) == 1
+    assert all(line.startswith("form: ") for line in capsys.readouterr().out.splitlines())
