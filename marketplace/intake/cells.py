@@ -50,6 +50,7 @@ def line(longest: int) -> Callable[[str], str]:
 
 short_text = line(200)
 person_name = line(120)
+street_name = line(150)
 place_name = line(120)
 phone = line(40)
 exponent = line(20)

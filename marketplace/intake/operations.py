@@ -132,6 +132,8 @@ def import_files(session: Session, by: Actor, now: datetime, today: date, source
 
     The caller commits or rolls back. A file that cannot be read is refused whole; the others go in.
     """
+    # Two imports of one city at once would both make what neither has seen of the other's.
+    session.connection().exec_driver_sql("select pg_advisory_xact_lock(7202, %s)", (int(by.municipality_id),))
     files = read_sources(sources)
     intake = Intake(session, by, now, today, get_policy(session, by.municipality_id, today))
     for file in files:

@@ -242,7 +242,7 @@ def read_need(reading: Reading, register: Register, defaults: Defaults) -> NeedR
 def read_house(reading: Reading) -> HouseNumber:
     """A row of the register of addresses."""
     return HouseNumber(
-        street=reading.needed("odonimo", cells.short_text, ""),
+        street=reading.needed("odonimo", cells.street_name, ""),
         locality=reading.optional("localita", cells.place_name, ""),
         number=reading.needed("civico", cells.house_number, 0),
         exponent=reading.optional("esponente", cells.exponent, ""),

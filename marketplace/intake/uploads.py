@@ -1,4 +1,4 @@
-"""An upload is checked first and goes in once, when an officer says so; what was said of it stays, its files do not."""
+"""An upload is checked first and goes in once, when an officer says so; after a day only its numbers are left."""
 
 import json
 from collections import defaultdict
@@ -18,6 +18,7 @@ from marketplace.intake.operations import FileOutcome, Outcome, import_files, pr
 from marketplace.intake.report import Code, Finding, Severity
 from marketplace.intake.storing import Change
 from marketplace.intake.tables import Source
+from marketplace.jobs import defer, job
 from marketplace.words import N_
 
 KEPT = timedelta(hours=24)
@@ -73,7 +74,6 @@ class CheckedFile:
 
 def check_upload(session: Session, by: Actor, now: datetime, today: date, sources: Sequence[Source]) -> Upload:
     """Keep files and say what bringing them in would do; nothing of them goes in yet."""
-    _forget_old(session, by, now)
     outcome = preview_files(session, by, now, today, sources)
     upload = Upload(
         municipality_id=by.municipality_id, by_user_id=by.user_id, outcome=_written(outcome), created_at=now
@@ -87,7 +87,24 @@ def check_upload(session: Session, by: Actor, now: datetime, today: date, source
             )
         )
     session.flush()
+    defer(session, forget_after_a_day, by.municipality_id, at=now + KEPT, upload_id=str(upload.id))
     return upload
+
+
+@job("intake.forget", retry=True)
+def forget_after_a_day(session: Session, municipality_id: str, now: datetime, upload_id: str = "", **_: Any) -> None:
+    """See `forget_upload`."""
+    forget_upload(session, Actor(municipality_id, reason="24 h"), now, UUID(upload_id))
+
+
+def forget_upload(session: Session, by: Actor, now: datetime, upload_id: UUID) -> None:
+    """Discard what nobody decided on, and of what was said keep the numbers only: cells are personal data."""
+    upload = get_upload(session, by, upload_id)
+    if upload.state is UploadState.CHECKED:
+        _decide(session, by, now, upload, UploadState.DISCARDED)
+    numbers = [written | {"findings": [], "bad_rows": []} for written in json.loads(upload.outcome)]
+    upload.outcome = json.dumps(numbers, ensure_ascii=False)
+    session.flush()
 
 
 def commit_upload(session: Session, by: Actor, now: datetime, today: date, upload_id: UUID) -> Upload:
@@ -153,31 +170,13 @@ def _undecided(session: Session, by: Actor, upload_id: UUID) -> Upload:
 
 def _decide(session: Session, by: Actor, now: datetime, upload: Upload, state: UploadState) -> None:
     upload.state, upload.decided_at = state, now
-    _forget_files(session, by, [upload.id])
-    record(session, by, now, f"{state.value}_upload", "upload", upload.id)
-    session.flush()
-
-
-def _forget_old(session: Session, by: Actor, now: datetime) -> None:
-    """Uploads that nobody decided on within a day are discarded with their files."""
-    old = session.exec(
-        select(Upload).where(
-            Upload.municipality_id == by.municipality_id,
-            Upload.state == UploadState.CHECKED,
-            Upload.created_at < now - KEPT,
-        )
-    ).all()
-    for upload in old:
-        upload.state, upload.decided_at = UploadState.DISCARDED, now
-    _forget_files(session, by, [upload.id for upload in old])
-
-
-def _forget_files(session: Session, by: Actor, upload_ids: Sequence[UUID]) -> None:
     session.exec(
         delete(UploadedFile).where(
-            col(UploadedFile.municipality_id) == by.municipality_id, col(UploadedFile.upload_id).in_(upload_ids)
+            col(UploadedFile.municipality_id) == by.municipality_id, col(UploadedFile.upload_id) == upload.id
         )
     )
+    record(session, by, now, f"{state.value}_upload", "upload", upload.id)
+    session.flush()
 
 
 def _written(outcome: Outcome) -> str:
@@ -197,6 +196,7 @@ def _written_file(file: FileOutcome) -> dict[str, Any]:
         "changed": file.counts[Change.CHANGED],
         "same": file.counts[Change.SAME],
         "stopped": file.stopped,
+        "warnings": file.warnings,
         "elsewhere": file.elsewhere,
         "repeated": file.repeated,
         "changed_codes": file.changed_codes,
@@ -224,7 +224,6 @@ def _checked_file(written: dict[str, Any]) -> CheckedFile:
     refusal = written.pop("refusal")
     return CheckedFile(
         refusal=tuple(refusal) if refusal else None,
-        warnings=sum(finding.severity is Severity.WARNING for finding in findings),
         findings=findings,
         bad_rows=bad_rows,
         changed_codes=tuple(written.pop("changed_codes")),

@@ -19,7 +19,7 @@ SIMILARITY_MIN = Fraction(6, 10)
 LEAD_MIN = Fraction(1, 10)
 TEXT_CHARACTERS_MAX = 300
 _EXPONENT = re.compile(r"[a-z]|[0-9]{1,3}|[a-z][0-9]{1,2}|[0-9]{1,2}[a-z]|(?:bis|ter|quater|quinquies)[a-z]?")
-_NUMBER_SIGN = re.compile(r"\b(?:n|nr|nro|n\.ro|num|numero|civ|civico)\b[ .°º]*(?=[0-9])")
+_NUMBER_SIGN = re.compile(r"(?<![0-9/] )(?<![0-9/])\b(?:n|nr|nro|n\.ro|num|numero|civ|civico)\b[ .°º]*(?=[0-9])")
 _SMALL_WORDS = frozenset(
     {
         "a", "al", "alla", "alle", "agli", "ai", "con", "da", "dal", "dalla", "dei", "degli", "del", "dell", "della",

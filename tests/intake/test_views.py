@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from sqlmodel import select
 from marketplace.accounts.models import Role
 from marketplace.accounts.sign_in import add_user, appoint
 from marketplace.db import Scope, db, set_scope
-from marketplace.intake.models import Upload, UploadedFile, UploadState
+from marketplace.intake.models import Upload, UploadedFile
 from marketplace.intake.operations import ensure_municipality
 from marketplace.needs.models import Need
 from marketplace.providers.models import Provider
@@ -120,19 +121,28 @@ def test_what_a_file_says_is_shown_as_text(officer: FlaskClient) -> None:
     assert "{{ 7 * 7 }}" in page
 
 
-def test_an_upload_that_nobody_decided_on_is_forgotten_after_a_day(app: Application, officer: FlaskClient) -> None:
-    hand_in(officer, **the_sample("programmi"))
+@pytest.mark.parametrize("decision", ["conferma", None])
+def test_after_a_day_only_numbers_are_left(
+    app: Application, officer: FlaskClient, work: Callable[[], None], decision: str | None
+) -> None:
+    where = hand_in(officer, bisogni=needs("N1;;Contrada Segreta 4;;;;90;").encode())
+    if decision:
+        officer.post(f"{where}/{decision}")
+    work()
+    assert "Contrada Segreta" in officer.get(where).text
     with app.app_context():
         set_scope(db.session, Scope(ISTAT))
         upload = db.session.exec(select(Upload)).one()
-        upload.created_at -= timedelta(hours=25)
+        due = db.session.connection().exec_driver_sql("select scheduled_at from procrastinate_jobs").scalar_one()
+        assert due == upload.created_at + timedelta(hours=24)
+        db.session.connection().exec_driver_sql("update procrastinate_jobs set scheduled_at = now()")
         db.session.commit()
-    hand_in(officer, **the_sample("sedi"))
-    with app.app_context():
-        set_scope(db.session, Scope(ISTAT))
-        states = [one.state for one in db.session.exec(select(Upload).order_by(Upload.created_at))]
-        assert states == [UploadState.DISCARDED, UploadState.CHECKED]
-        assert [file.name for file in db.session.exec(select(UploadedFile))] == ["sedi.csv"]
+    work()
+    page = officer.get(where).text
+    assert "Contrada Segreta" not in page
+    assert "I dettagli sono stati cancellati dopo 24 ore" in page
+    assert count(app, UploadedFile) == [0]
+    assert ("Importato" if decision else "Scartato") in page
 
 
 def test_the_report_speaks_the_officers_language(officer: FlaskClient) -> None:
