@@ -1,0 +1,235 @@
+"""The books are right when each figure follows again from meetings, rules and Stripe's list; the rest is told."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel import Session, col, select
+
+from billing import ledger
+from billing.gateway import BalanceLine
+from marketplace.statements.bills import MeetingBill, iter_billed
+from marketplace.statements.models import MonthClosing
+from marketplace.words import N_
+
+BATCH_MEETINGS = 1000
+
+# What Stripe calls its movements, and the ledger's key for each: by payment, or by the object itself.
+BY_INTENT = {"charge": "payment", "payment": "payment"}
+BY_OBJECT = {
+    "refund": "refund",
+    "payment_refund": "refund",
+    "adjustment": "refund",
+    "transfer": "transfer",
+    "transfer_refund": "reversal",
+    "transfer_cancel": "reversal",
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that does not agree: `check` is a msgid, `row` names the row, `detail` gives both figures."""
+
+    check: str
+    row: str
+    detail: str = ""
+
+
+# Each query gives (row, detail) of what is wrong and nothing where all is right.
+RULES: tuple[tuple[str, str], ...] = (
+    (
+        N_("Una scrittura non quadra"),
+        """select e.business_key, count(p.id) || ' movimenti, somma ' || coalesce(sum(p.cents), 0)
+           from ledger_entry e left join posting p on p.municipality_id = e.municipality_id and p.entry_id = e.id
+           where e.municipality_id = :city group by e.id, e.business_key
+           having count(p.id) < 2 or sum(p.cents) <> 0""",
+    ),
+    (
+        N_("Un estratto non è la somma delle sue righe"),
+        """select s.year || '/' || s.number, s.total_cents || ' e non ' || coalesce(sum(l.net_cents), 0)
+           from statement s left join statement_line l
+             on l.municipality_id = s.municipality_id and l.statement_id = s.id
+           where s.municipality_id = :city and s.state <> 'open' group by s.id, s.year, s.number, s.total_cents
+           having s.total_cents <> coalesce(sum(l.net_cents), 0)""",
+    ),
+    (
+        N_("Manca un numero tra gli estratti"),
+        """select year::text, max(number) || ' numeri, ' || count(*) || ' estratti' from statement
+           where municipality_id = :city and state <> 'open' group by year having max(number) <> count(*)""",
+    ),
+    (
+        N_("Una famiglia paga più del suo tetto"),
+        """select l.meeting_id::text, l.net_cents || ' sopra ' || m.cap_cents from statement_line l
+           join membership m on m.municipality_id = l.municipality_id and m.id = l.membership_id
+           where l.municipality_id = :city and l.net_cents > m.cap_cents""",
+    ),
+    (
+        N_("Il budget di una settimana non torna con i suoi impegni"),
+        """select w.programme_id || ' ' || w.week,
+                  w.used_cents || ' di ' || w.budget_cents || ', impegni ' || coalesce(sum(
+                    case h.state when 'held' then h.held_cents when 'committed' then h.committed_cents else 0 end), 0)
+           from programme_week w left join voucher_hold h on h.municipality_id = w.municipality_id
+             and h.programme_id = w.programme_id and h.week = w.week
+           where w.municipality_id = :city group by w.id, w.programme_id, w.week, w.used_cents, w.budget_cents
+           having w.used_cents <> coalesce(sum(
+                    case h.state when 'held' then h.held_cents when 'committed' then h.committed_cents else 0 end), 0)
+               or w.used_cents < 0 or w.used_cents > w.budget_cents""",
+    ),
+    (
+        N_("Un buono usato non torna con le righe degli estratti"),
+        """with used as (
+             select l.membership_id, date_trunc('week', mt.held_on)::date as week, sum(l.subsidy_cents) as cents
+             from statement_line l join meeting mt on mt.municipality_id = l.municipality_id and mt.id = l.meeting_id
+             where l.municipality_id = :city group by 1, 2 having sum(l.subsidy_cents) <> 0),
+           committed as (
+             select membership_id, week, committed_cents as cents from voucher_hold
+             where municipality_id = :city and state = 'committed')
+           select coalesce(u.membership_id, c.membership_id) || ' ' || coalesce(u.week, c.week),
+                  coalesce(c.cents, 0) || ' impegnati, ' || coalesce(u.cents, 0) || ' usati'
+           from used u full join committed c on c.membership_id = u.membership_id and c.week = u.week
+           where coalesce(u.cents, 0) <> coalesce(c.cents, 0)""",
+    ),
+    (
+        N_("Un pagamento riuscito non è nel registro, o il contrario"),
+        """select coalesce(p.id::text, e.business_key), coalesce(p.state, 'nessun pagamento') from payment p
+           full join ledger_entry e on e.municipality_id = p.municipality_id
+             and e.business_key in ('payment:' || p.stripe_intent_id, 'bank-in:' || p.id)
+           where coalesce(p.municipality_id, e.municipality_id) = :city
+             and (p.id is not null and e.id is null and p.state in ('succeeded', 'refunded')
+                  or e.id is not null and p.state not in ('succeeded', 'refunded'))""",
+    ),
+    (
+        N_("Un compenso pagato non è nel registro"),
+        """select p.id::text, p.due_cents::text from payout p
+           where p.municipality_id = :city and p.paid_at is not null and not exists (
+             select 1 from ledger_entry e join posting g on g.municipality_id = e.municipality_id and g.entry_id = e.id
+             where e.municipality_id = p.municipality_id and g.account = 'provider:' || p.provider_id
+               and e.business_key in ('transfer:' || p.stripe_transfer_id, 'bank-out:' || p.id)
+               and g.cents = p.due_cents)""",
+    ),
+    (
+        N_("Un professionista ha avuto più di quanto gli spetta"),
+        """select account, sum(cents)::text from posting
+           where municipality_id = :city and account like 'provider:%' group by account having sum(cents) > 0""",
+    ),
+)
+
+
+def audit(
+    session: Session, municipality_id: str, at_stripe: Iterable[BalanceLine] | None = None
+) -> Iterator[Difference]:
+    """Everything in a municipality's books that does not agree; nothing where all does.
+
+    `at_stripe` is the list of Stripe's movements (of all municipalities); without it that comparison is left out.
+    """
+    connection = session.connection()
+    for check, query in RULES:
+        for row, detail in connection.execute(text(query), {"city": municipality_id}):
+            yield Difference(check, str(row), str(detail))
+    closings = session.exec(
+        select(MonthClosing).where(MonthClosing.municipality_id == municipality_id).order_by(col(MonthClosing.month))
+    ).all()
+    for closing in closings:
+        yield from _check_month(session, municipality_id, closing)
+    if at_stripe is not None:
+        yield from _check_stripe(session, municipality_id, at_stripe)
+
+
+def _check_month(session: Session, municipality_id: str, closing: MonthClosing) -> Iterator[Difference]:
+    """Bills every meeting of a closed month again, as it was known then, against its lines and its entry."""
+    seen = 0
+    bills = iter_billed(session, municipality_id, closing.month, closing.closed_at)
+    while batch := list(islice(bills, BATCH_MEETINGS)):
+        lines = _lines(session, municipality_id, batch)
+        entries = _entries(session, municipality_id, batch)
+        for bill in batch:
+            seen += len(bill.members)
+            yield from _check_meeting(municipality_id, bill, lines, entries.get(f"meeting:{bill.meeting_id}", {}))
+    found = session.connection().execute(
+        text("""
+            select count(*) from statement_line l
+            join statement s on s.municipality_id = l.municipality_id and s.id = l.statement_id
+            where l.municipality_id = :city and s.month = :month and l.kind = 'meeting'"""),
+        {"city": municipality_id, "month": closing.month},
+    )
+    if (count := found.scalar_one()) != seen:
+        yield Difference(
+            N_("Righe senza un incontro che le spieghi"), f"{closing.month:%Y-%m}", f"{count} e non {seen}"
+        )
+
+
+def _check_meeting(
+    municipality_id: str, bill: MeetingBill, lines: dict[tuple[Any, Any], tuple[int, ...]], posted: dict[str, int]
+) -> Iterator[Difference]:
+    for index, member in enumerate(bill.members):
+        right: tuple[int, ...] | None = None
+        if bill.bill is not None:
+            line = bill.bill.lines[index]
+            right = (line.share_cents, line.subsidy_cents, line.guarantee_cents, line.net_cents, line.provider_cents)
+        written = lines.get((bill.meeting_id, member.membership_id))
+        if written != right:
+            row = f"{bill.meeting_id} {member.membership_id}"
+            yield Difference(N_("Una riga non segue da presenze e regole"), row, f"{written} e non {right}")
+    entry = bill.entry(municipality_id)
+    due = {str(posting.account): posting.amount_cents for posting in entry.postings} if entry else {}
+    if posted != due:
+        yield Difference(N_("Una scrittura non segue dal suo incontro"), str(bill.meeting_id), f"{posted} e non {due}")
+
+
+def _lines(session: Session, municipality_id: str, batch: list[MeetingBill]) -> dict[tuple[Any, Any], tuple[int, ...]]:
+    rows = session.connection().execute(
+        text("""
+            select meeting_id, membership_id, share_cents, subsidy_cents, guarantee_cents, net_cents, provider_cents
+            from statement_line
+            where municipality_id = :city and kind = 'meeting' and meeting_id = any(:meetings)"""),
+        {"city": municipality_id, "meetings": [bill.meeting_id for bill in batch]},
+    )
+    return {(row[0], row[1]): tuple(row[2:]) for row in rows}
+
+
+def _entries(session: Session, municipality_id: str, batch: list[MeetingBill]) -> dict[str, dict[str, int]]:
+    rows = session.connection().execute(
+        text("""
+            select e.business_key, p.account, p.cents from ledger_entry e
+            join posting p on p.municipality_id = e.municipality_id and p.entry_id = e.id
+            where e.municipality_id = :city and e.business_key = any(:keys)"""),
+        {"city": municipality_id, "keys": [f"meeting:{bill.meeting_id}" for bill in batch]},
+    )
+    entries: dict[str, dict[str, int]] = {}
+    for key, account, cents in rows:
+        entries.setdefault(key, {})[account] = cents
+    return entries
+
+
+def _check_stripe(session: Session, municipality_id: str, at_stripe: Iterable[BalanceLine]) -> Iterator[Difference]:
+    """Every movement of ours at Stripe has its entry, to the cent, and every entry its movement."""
+    rows = session.connection().execute(
+        text("""
+            select e.business_key, p.cents from ledger_entry e
+            join posting p on p.municipality_id = e.municipality_id and p.entry_id = e.id
+            where e.municipality_id = :city and p.account = :clearing"""),
+        {"city": municipality_id, "clearing": str(ledger.STRIPE_CLEARING)},
+    )
+    ours: dict[str, int] = {key: int(cents) for key, cents in rows}
+    theirs: dict[str, int] = {}
+    intents = {key.removeprefix("payment:") for key in ours if key.startswith("payment:")}
+    for line in at_stripe:
+        if line.municipality_id == municipality_id or line.intent_id in intents:
+            theirs.update(_movements(line))
+    for key in sorted(ours.keys() | theirs.keys()):
+        mine, theirs_ = ours.get(key, 0), theirs.get(key, 0)
+        if mine != theirs_:
+            yield Difference(N_("Il registro e Stripe non dicono lo stesso"), key, f"{mine} e {theirs_}")
+
+
+def _movements(line: BalanceLine) -> Iterator[tuple[str, int]]:
+    """What the ledger should hold of a movement: its amount, and its fee."""
+    if line.kind in BY_INTENT:
+        key = f"{BY_INTENT[line.kind]}:{line.intent_id}"
+    else:
+        key = f"{BY_OBJECT.get(line.kind, line.kind)}:{line.source_id}"
+    yield key, line.amount_cents
+    if line.fee_cents:
+        yield f"stripe-fee:{line.intent_id or line.source_id}", -line.fee_cents
