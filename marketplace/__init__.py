@@ -4,6 +4,7 @@ from flask_security import FSQLALiteUserDatastore, RoleMixin, Security
 from flask_security.utils import aware_utcnow
 from flask_wtf import CSRFProtect
 
+from billing.gateway import Gateway
 from marketplace import health, pages
 from marketplace.accounts import views as accounts
 from marketplace.accounts.models import User
@@ -25,6 +26,8 @@ from marketplace.providers import views as providers
 from marketplace.rounds import views as rounds
 from marketplace.sealed import keyring
 from marketplace.slots import views as slots
+from marketplace.statements import views as statements
+from marketplace.statements.payments import pay_through
 from marketplace.vouchers import views as vouchers
 from marketplace.web import Application, template_globals
 
@@ -37,6 +40,7 @@ ROOMS = (
     vouchers,
     slots,
     rounds,
+    statements,
     home,
     wizard,
     needs,
@@ -70,6 +74,7 @@ def create_app(settings: Settings, database_url: str) -> Application:
     app.context_processor(template_globals)
     register_rooms(app)
     send_by(transport_of(settings), settings.email_sender)
+    pay_through(gateway_of(settings))
     return app
 
 
@@ -88,10 +93,17 @@ def transport_of(settings: Settings) -> Folder | Smtp:
     return Smtp(settings.smtp_url) if settings.smtp_url else Folder(settings.var / "mail")
 
 
+def gateway_of(settings: Settings) -> Gateway | None:
+    """Stripe, or the stand-in at the given address; None where neither is set up."""
+    key = settings.stripe_secret_key or ("sk_test_local" if settings.stripe_base_address else None)
+    return Gateway(key, base_url=settings.stripe_base_address) if key else None
+
+
 def register_rooms(app: Application) -> None:
     """Every room's pages and handlers."""
     for room in ROOMS:
         app.register_blueprint(room.blueprint)
+    app.extensions["csrf"].exempt(statements.take_event)  # it is believed by Stripe's signature
     if app.config["SETTINGS"].demo:
         app.register_blueprint(demo.blueprint)
 

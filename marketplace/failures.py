@@ -59,6 +59,10 @@ FAILURES: Final[Mapping[int, Advice]] = {
         N_("Qualcosa non ha funzionato"),
         N_("È colpa nostra. Riprova tra qualche minuto: quello che avevi già inviato è al sicuro."),
     ),
+    503: Advice(
+        N_("Un servizio che usiamo non risponde"),
+        N_("Riprova tra qualche minuto. Non abbiamo cambiato niente."),
+    ),
 }
 EXPIRED: Final = Advice(
     N_("La pagina è rimasta aperta troppo a lungo"),

@@ -1,19 +1,29 @@
 """Work that outlives a request is deferred in the transaction that wants it, and may run any number of times."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import procrastinate
 from flask import Flask
+from procrastinate.jobs import JobDeferrer
+from procrastinate.manager import JobManager
+from procrastinate.tasks import configure_task
 from procrastinate.types import JSONDict
 from sqlmodel import Session
 
 from marketplace.db import Scope, db, set_scope
 
-ROOMS = ("marketplace.messages.operations", "marketplace.slots.jobs", "marketplace.rounds.jobs")
+ROOMS = (
+    "marketplace.messages.operations",
+    "marketplace.slots.jobs",
+    "marketplace.rounds.jobs",
+    "marketplace.statements.operations",
+    "marketplace.statements.events",
+)
 queue = procrastinate.App(connector=procrastinate.PsycopgConnector(), import_paths=ROOMS)
+_on_given_connection = JobManager(procrastinate.SyncPsycopgConnector())
 
 
 class Work(Protocol):
@@ -67,12 +77,33 @@ def defer(
 
     `at`: not before; `lock`: one at a time with that name; `once`: no second one waits with that name.
     """
-    payload: JSONDict = {"municipality_id": municipality_id, **arguments}
     if once and _is_waiting(session, once):
         return
-    task.configure(
-        connection=session.connection().connection.driver_connection, schedule_at=at, lock=lock, queueing_lock=once
-    ).defer(**payload)
+    _sender(session, task, at, lock, once).defer(municipality_id=municipality_id, **arguments)
+
+
+def defer_each(
+    session: Session, task: Task, municipality_id: str, each: Iterable[JSONDict], *, at: datetime | None = None
+) -> None:
+    """Put one job in the queue for each set of arguments, all in one query, within the session's transaction."""
+    payloads: list[JSONDict] = [{"municipality_id": municipality_id, **arguments} for arguments in each]
+    if payloads:
+        _sender(session, task, at).batch_defer(*payloads)
+
+
+def _sender(
+    session: Session, task: Task, at: datetime | None, lock: str | None = None, once: str | None = None
+) -> JobDeferrer:
+    """Deferring on the session's connection: never through the queue's own connector, which in a worker is async."""
+    connection = session.connection().connection.driver_connection
+    return configure_task(
+        name=task.name,
+        job_manager=_on_given_connection,
+        connection=connection,
+        schedule_at=at,
+        lock=lock,
+        queueing_lock=once,
+    )
 
 
 def every(cron: str, task: Task) -> None:

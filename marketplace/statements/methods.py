@@ -14,9 +14,6 @@ from marketplace.providers.models import Provider
 from marketplace.slots.calendar import local_day
 from marketplace.statements.models import Payment, PaymentState, Statement
 from marketplace.statements.payments import NO_METHOD, pay_now
-from marketplace.words import N_
-
-KINDS = {"card": N_("carta che finisce per %(last4)s"), "sepa_debit": N_("conto che finisce per %(last4)s")}
 
 
 def open_setup_page(

@@ -6,14 +6,16 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
+from procrastinate import RetryStrategy
 from sqlalchemy import insert, text
 from sqlmodel import Session, select
 from uuid_utils.compat import uuid7
 
-from marketplace.accounts.models import Actor
+from marketplace.accounts.models import Actor, Role
 from marketplace.accounts.operations import record
 from marketplace.accounts.policy import get_policy
 from marketplace.errors import Rejected
+from marketplace.jobs import defer, job
 from marketplace.slots.calendar import local_day
 from marketplace.slots.models import Meeting
 from marketplace.statements.bills import MeetingBill, iter_unbilled
@@ -24,6 +26,9 @@ from marketplace.statements.posting import post_all
 from marketplace.words import N_
 
 BATCH_MEETINGS = 1000
+
+
+CLOSING_TRIES = RetryStrategy(max_attempts=5, exponential_wait=3)
 
 
 class MonthNotOver(Rejected):
@@ -43,6 +48,31 @@ def check_month(month: date, now: datetime) -> None:
     """Raises MonthNotOver unless `month` is the first day of a month that is over."""
     if month.day != 1 or local_day(now) < next_month(month):
         raise MonthNotOver
+
+
+def request_closing(session: Session, by: Actor, now: datetime, municipality_id: str, month: date) -> None:
+    """Have `month` closed by a job, at once; asking again while it waits or runs is asking once."""
+    check_month(month, now)
+    name = f"close-{municipality_id}-{month}"
+    user_id = str(by.user_id) if by.user_id else None
+    defer(session, close_job, municipality_id, lock=name, once=name, month=month.isoformat(), user_id=user_id)
+
+
+def is_closing(session: Session, municipality_id: str, month: date) -> bool:
+    """Whether a closing of `month` waits or runs."""
+    found = session.connection().execute(
+        text("select 1 from procrastinate_jobs where queueing_lock = :name and status in ('todo', 'doing') limit 1"),
+        {"name": f"close-{municipality_id}-{month}"},
+    )
+    return found.first() is not None
+
+
+@job("statements.close_month", retry=CLOSING_TRIES)
+def close_job(session: Session, municipality_id: str, now: datetime, **arguments: Any) -> None:
+    """Close a month for the officer who asked."""
+    user_id = arguments.get("user_id")
+    by = Actor(municipality_id, Role.OFFICER, UUID(user_id) if user_id else None)
+    close_month(session, by, now, municipality_id, date.fromisoformat(arguments["month"]))
 
 
 def close_month(session: Session, by: Actor, now: datetime, municipality_id: str, month: date) -> MonthClosing:

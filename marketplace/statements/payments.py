@@ -19,7 +19,7 @@ from billing import ledger
 from billing.gateway import Charge, ChargeStatus, Gateway, GatewayError, GatewayUnavailableError
 from marketplace.accounts.policy import get_policy
 from marketplace.households.models import Household
-from marketplace.jobs import defer, job
+from marketplace.jobs import defer, defer_each, job
 from marketplace.messages.operations import Recipient, tell
 from marketplace.providers.models import Provider
 from marketplace.slots.calendar import local_day
@@ -36,9 +36,9 @@ AGAIN = RetryStrategy(max_attempts=12, exponential_wait=4)
 _gateway: list[Gateway] = []
 
 
-def pay_through(gateway: Gateway) -> None:
-    """From now on this process charges and pays through `gateway`."""
-    _gateway[:] = [gateway]
+def pay_through(gateway: Gateway | None) -> None:
+    """From now on this process charges and pays through `gateway`; None: it cannot."""
+    _gateway[:] = [gateway] if gateway else []
 
 
 def gateway() -> Gateway:
@@ -74,12 +74,8 @@ def defer_collections(session: Session, municipality_id: str, month: date, due_o
             Payment.state == PaymentState.DUE,
         )
     ).all()
-    if payments:
-        connection = session.connection().connection.driver_connection
-        arguments: list[JSONDict] = [
-            {"municipality_id": municipality_id, "payment_id": str(payment_id)} for payment_id in payments
-        ]
-        collect.configure(connection=connection, schedule_at=morning_of(due_on)).batch_defer(*arguments)
+    each: list[JSONDict] = [{"payment_id": str(payment_id)} for payment_id in payments]
+    defer_each(session, collect, municipality_id, each, at=morning_of(due_on))
 
 
 @job("statements.collect", retry=AGAIN)
@@ -200,8 +196,8 @@ def settle_payment(session: Session, payment: Payment, now: datetime) -> None:
 
 def defer_payouts(session: Session, municipality_id: str, payout_ids: Sequence[UUID], due_on: date) -> None:
     """A job for every payout, on the morning of `due_on`."""
-    for payout_id in payout_ids:
-        defer(session, pay_provider, municipality_id, at=morning_of(due_on), payout_id=str(payout_id))
+    each: list[JSONDict] = [{"payout_id": str(payout_id)} for payout_id in payout_ids]
+    defer_each(session, pay_provider, municipality_id, each, at=morning_of(due_on))
 
 
 def _fail(session: Session, payment: Payment, now: datetime, reason: str) -> None:

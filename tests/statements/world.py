@@ -58,6 +58,7 @@ class City:
     round: Round
     programme: Programme
     count: int = 0
+    groups: list[Group] = field(default_factory=list)
 
     def household(self, email: str | None = None) -> Household:
         self.count += 1

@@ -1,0 +1,344 @@
+"""What the pages about money read: each is one query for a page, whatever the number of its rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel import Session, col, select
+
+from billing.ledger import Account, Kind
+from marketplace.errors import NotFound
+from marketplace.statements.models import MonthClosing, Payment, Payout, Statement
+from marketplace.statements.months import first_day, last_day, next_month
+
+
+@dataclass(frozen=True, slots=True)
+class LineFacts:
+    """A line as its family reads it; `explanation` is what was kept with it (bills.py)."""
+
+    held_on: date
+    kind: str
+    share_cents: int
+    subsidy_cents: int
+    guarantee_cents: int
+    net_cents: int
+    alone_cents: int | None
+    explanation: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLines:
+    """The lines of one membership, by date."""
+
+    service: str
+    topic: str | None
+    provider_name: str
+    person_name: str
+    lines: tuple[LineFacts, ...]
+
+    @property
+    def net_cents(self) -> int:
+        return sum(line.net_cents for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class StatementFacts:
+    """A closed statement with everything behind its total; `payment` is None where nothing was due."""
+
+    statement: Statement
+    payment: Payment | None
+    groups: tuple[GroupLines, ...]
+
+    @property
+    def lines(self) -> list[LineFacts]:
+        return [line for group in self.groups for line in group.lines]
+
+    @property
+    def share_cents(self) -> int:
+        return sum(line.share_cents for line in self.lines)
+
+    @property
+    def subsidy_cents(self) -> int:
+        return sum(line.subsidy_cents for line in self.lines)
+
+    @property
+    def guarantee_cents(self) -> int:
+        return sum(line.guarantee_cents for line in self.lines)
+
+    @property
+    def alone_cents(self) -> int | None:
+        """What the billed meetings would have cost without a group; None where that is not known of all."""
+        billed = [line for line in self.lines if line.share_cents]
+        known = [line.alone_cents for line in billed if line.alone_cents is not None]
+        return sum(known) if billed and len(known) == len(billed) else None
+
+    @property
+    def credit_cents(self) -> int:
+        """What earlier credit pays of the total."""
+        return self.statement.total_cents - (self.payment.cents if self.payment else 0)
+
+
+def list_statements(
+    session: Session, municipality_id: str, household_id: UUID
+) -> list[tuple[Statement, Payment | None]]:
+    """A household's closed statements, newest first, with the payment of each."""
+    rows = session.exec(
+        select(Statement, Payment)
+        .outerjoin(
+            Payment,
+            (col(Payment.municipality_id) == col(Statement.municipality_id))
+            & (col(Payment.statement_id) == col(Statement.id)),
+        )
+        .where(
+            Statement.municipality_id == municipality_id,
+            Statement.household_id == household_id,
+            col(Statement.number).is_not(None),
+        )
+        .order_by(col(Statement.month).desc())
+    )
+    return [(statement, payment) for statement, payment in rows]
+
+
+def get_statement(session: Session, municipality_id: str, household_id: UUID, month: date) -> StatementFacts:
+    """A household's closed statement of a month; raises NotFound."""
+    for statement, payment in list_statements(session, municipality_id, household_id):
+        if statement.month == month:
+            return StatementFacts(statement, payment, _groups(session, statement))
+    raise NotFound
+
+
+def _groups(session: Session, statement: Statement) -> tuple[GroupLines, ...]:
+    rows = (
+        session.connection()
+        .execute(
+            text("""
+            select l.membership_id, sl.service, sl.topic, pr.name as provider_name,
+                   coalesce(pe.name, '') as person_name, mt.held_on, l.kind, l.share_cents, l.subsidy_cents,
+                   l.guarantee_cents, l.net_cents, m.alone_cents,
+                   l.explanation
+            from statement_line l
+            join meeting mt on mt.municipality_id = l.municipality_id and mt.id = l.meeting_id
+            join slot sl on sl.municipality_id = mt.municipality_id and sl.id = mt.slot_id
+            join provider pr on pr.municipality_id = mt.municipality_id and pr.id = mt.provider_id
+            join membership m on m.municipality_id = l.municipality_id and m.id = l.membership_id
+            join need n on n.municipality_id = m.municipality_id and n.id = m.need_id
+            left join person pe on pe.municipality_id = n.municipality_id and pe.id = n.person_id
+            where l.municipality_id = :municipality and l.statement_id = :statement
+            order by sl.service, l.membership_id, mt.held_on, l.kind"""),
+            {"municipality": statement.municipality_id, "statement": statement.id},
+        )
+        .all()
+    )
+    groups: dict[UUID, list[Any]] = {}
+    for row in rows:
+        groups.setdefault(row.membership_id, []).append(row)
+    return tuple(
+        GroupLines(
+            first.service,
+            first.topic,
+            first.provider_name,
+            first.person_name,
+            tuple(
+                LineFacts(
+                    row.held_on,
+                    row.kind,
+                    row.share_cents,
+                    row.subsidy_cents,
+                    row.guarantee_cents,
+                    row.net_cents,
+                    row.alone_cents,
+                    row.explanation,
+                )
+                for row in members
+            ),
+        )
+        for members in groups.values()
+        for first in members[:1]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EarnedMeeting:
+    """What one meeting earned its provider."""
+
+    held_on: date
+    service: str
+    topic: str | None
+    cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Earnings:
+    """A provider's account: what is still due, what a month earned meeting by meeting, and every payout."""
+
+    due_cents: int
+    months: tuple[date, ...]
+    month: date | None
+    meetings: tuple[EarnedMeeting, ...]
+    payouts: tuple[Payout, ...]
+
+    @property
+    def month_cents(self) -> int:
+        return sum(meeting.cents for meeting in self.meetings)
+
+
+def get_earnings(session: Session, municipality_id: str, provider_id: UUID, month: date | None) -> Earnings:
+    """A provider's earnings; `month` defaults to the newest closed one."""
+    values = {"municipality": municipality_id, "account": f"provider:{provider_id}"}
+    connection = session.connection()
+    booked = connection.execute(
+        text("""
+            select distinct e.booked_on from posting p
+            join ledger_entry e on e.municipality_id = p.municipality_id and e.id = p.entry_id
+            where p.municipality_id = :municipality and p.account = :account
+              and e.event in ('meeting_billed', 'meeting_corrected') order by 1 desc"""),
+        values,
+    )
+    months = tuple(first_day(day) for day in booked.scalars())
+    chosen = month if month in months else (months[0] if months else None)
+    balance = connection.execute(
+        text(
+            "select coalesce(sum(cents), 0) from posting where municipality_id = :municipality and account = :account"
+        ),
+        values,
+    ).scalar_one()
+    rows = connection.execute(
+        text("""
+            select mt.held_on, sl.service, sl.topic, -p.cents as cents from posting p
+            join ledger_entry e on e.municipality_id = p.municipality_id and e.id = p.entry_id
+            join meeting mt on mt.municipality_id = e.municipality_id
+                 and e.business_key in ('meeting:' || mt.id)
+            join slot sl on sl.municipality_id = mt.municipality_id and sl.id = mt.slot_id
+            where p.municipality_id = :municipality and p.account = :account and e.booked_on = :booked_on
+              and mt.provider_id = :provider
+            order by mt.held_on, sl.service"""),
+        values | {"booked_on": last_day(chosen) if chosen else None, "provider": provider_id},
+    )
+    payouts = session.exec(
+        select(Payout)
+        .where(Payout.municipality_id == municipality_id, Payout.provider_id == provider_id)
+        .order_by(col(Payout.due_on).desc(), col(Payout.id))
+    ).all()
+    return Earnings(
+        due_cents=-int(balance),
+        months=months,
+        month=chosen,
+        meetings=tuple(EarnedMeeting(row.held_on, row.service, row.topic, int(row.cents)) for row in rows),
+        payouts=tuple(payouts),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMonth:
+    """A month that is over and not closed: how many of its meetings can be billed, how many wait to be recorded."""
+
+    month: date
+    ready: int
+    waiting: int
+
+
+def list_open_months(session: Session, municipality_id: str, today: date) -> list[OpenMonth]:
+    """Months that are over and not closed, from the first meeting that nobody billed on, oldest first."""
+    rows = session.connection().execute(
+        text("""
+            with unbilled as (
+                select mt.id, date_trunc('month', mt.held_on)::date as month, mt.state, mt.slot_id from meeting mt
+                where mt.municipality_id = :municipality and mt.held_on < :until and mt.state <> 'dissolved'
+                  and not exists (select 1 from statement_line l
+                      where l.municipality_id = mt.municipality_id and l.meeting_id = mt.id)
+                  and exists (select 1 from membership m where m.municipality_id = mt.municipality_id
+                      and m.slot_id = mt.slot_id and m.state in ('confirmed', 'left')))
+            select u.month, count(*) as meetings, count(*) filter (where u.state in ('scheduled', 'held') and exists (
+                select 1 from membership m where m.municipality_id = :municipality and m.slot_id = u.slot_id
+                  and m.state = 'confirmed' and not exists (select 1 from attendance a
+                      where a.municipality_id = m.municipality_id and a.meeting_id = u.id
+                        and a.membership_id = m.id))) as waiting
+            from unbilled u where not exists (select 1 from month_closing c
+                where c.municipality_id = :municipality and c.month = u.month)
+            group by 1 order by 1"""),
+        {"municipality": municipality_id, "until": first_day(today)},
+    )
+    return [OpenMonth(row.month, row.meetings - row.waiting, row.waiting) for row in rows]
+
+
+def list_closings(session: Session, municipality_id: str) -> list[MonthClosing]:
+    """The closed months, newest first."""
+    return list(
+        session.exec(
+            select(MonthClosing)
+            .where(MonthClosing.municipality_id == municipality_id)
+            .order_by(col(MonthClosing.month).desc())
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A payment that failed, as the officer sees it."""
+
+    family_name: str
+    month: date
+    cents: int
+    failure: str
+    state: str
+    next_attempt_on: date | None
+
+
+def list_troubles(session: Session, municipality_id: str) -> list[Trouble]:
+    """Payments that failed or went back, the longest due first."""
+    rows = session.connection().execute(
+        text("""
+            select h.family_name, s.month, p.cents, p.failure, s.state, p.next_attempt_on from payment p
+            join statement s on s.municipality_id = p.municipality_id and s.id = p.statement_id
+            join household h on h.municipality_id = p.municipality_id and h.id = p.household_id
+            where p.municipality_id = :municipality and p.state in ('failed', 'refunded')
+            order by s.due_on, h.family_name, p.id"""),
+        {"municipality": municipality_id},
+    )
+    return [Trouble(*row) for row in rows]
+
+
+def month_lines(session: Session, municipality_id: str, month: date) -> Sequence[Any]:
+    """Every line of a closed month for the settlement report, by number and date."""
+    return (
+        session.connection()
+        .execute(
+            text("""
+                select s.year, s.number, h.family_name, h.given_name, mt.held_on, sl.service, pr.name as provider_name,
+                       l.explanation ->> 'attendance' as attendance, l.share_cents, l.subsidy_cents,
+                       coalesce(g.code, '') as programme, l.guarantee_cents, l.net_cents
+                from statement_line l
+                join statement s on s.municipality_id = l.municipality_id and s.id = l.statement_id
+                join household h on h.municipality_id = l.municipality_id and h.id = l.household_id
+                join meeting mt on mt.municipality_id = l.municipality_id and mt.id = l.meeting_id
+                join slot sl on sl.municipality_id = mt.municipality_id and sl.id = mt.slot_id
+                join provider pr on pr.municipality_id = l.municipality_id and pr.id = l.provider_id
+                join membership m on m.municipality_id = l.municipality_id and m.id = l.membership_id
+                left join programme g on g.municipality_id = m.municipality_id and g.id = m.programme_id
+                where l.municipality_id = :municipality and s.month = :month
+                order by s.year, s.number, mt.held_on, l.id"""),
+            {"municipality": municipality_id, "month": month},
+        )
+        .all()
+    )
+
+
+def account_totals(session: Session, municipality_id: str) -> dict[Kind, int]:
+    """The ledger's balance by kind of account."""
+    rows = session.connection().execute(
+        text("select account, sum(cents)::bigint from posting where municipality_id = :municipality group by 1"),
+        {"municipality": municipality_id},
+    )
+    totals: dict[Kind, int] = {}
+    for name, cents in rows:
+        kind = Account.parse(name).kind
+        totals[kind] = totals.get(kind, 0) + int(cents)
+    return totals
+
+
+def closes_on(month: date) -> date:
+    """The first day on which a month can be closed."""
+    return next_month(month)
