@@ -17,6 +17,7 @@ from matching.instance import Instance, Mode, Need, Place, PlaceAtHost, PlaceAtV
 NO_LIMIT = 1 << 40
 NOTHING = -(1 << 40)
 HOMES = -1
+NO_PROGRAMME = -2
 SHARE_MAX = 1 << 31
 MODES = {Mode.CLASS: 0, Mode.PRESENCE: 1, Mode.ROUND: 2}
 
@@ -219,7 +220,7 @@ def _needs(instance: Instance, codes: _Codes, lists: _Lists) -> Records:
             "part_above": above,
             "part_below": below,
             "cap": cap,
-            "programme": codes.programmes.get(need.subsidy.programme, -2) if need.subsidy else -1,
+            "programme": codes.programmes.get(need.subsidy.programme, -1) if need.subsidy else NO_PROGRAMME,
             "pinned_provider": pinned_provider,
             "pinned_days": pinned_days,
             **_stretch("languages", lists.add(sorted(spoken))),

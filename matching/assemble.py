@@ -100,7 +100,7 @@ def subsidise(problem: Problem, slots: Sequence[Slot]) -> tuple[Slot, ...]:
     for name in sorted(shares, key=lambda name: (name not in kept, index[name])):
         subsidy = needs[name].subsidy
         if subsidy is not None and paid[name] <= left.get(subsidy.programme, 0):
-            left[subsidy.programme] -= paid[name]
+            left[subsidy.programme] = left.get(subsidy.programme, 0) - paid[name]
             subsidised.add(name)
     return tuple(
         replace(

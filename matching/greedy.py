@@ -52,8 +52,7 @@ def build_greedily(problem: Problem, standing: tuple[int, ...] = ()) -> Choice:
 def furnish(problem: Problem, standing: tuple[int, ...]) -> Room:
     """What is left beside the `standing` columns."""
     city, columns = problem.city, problem.columns
-    budgets = [programme.weekly_budget_cents for programme in problem.instance.programmes.values()]
-    room = empty_room(city, np.array([*budgets, 0], np.int64))
+    room = empty_room(city, np.array(problem.budgets, np.int64))
     for column in standing:
         put(city, columns, room, column, 1)
     for need in np.flatnonzero((room.slot >= 0).any(axis=1)).tolist():

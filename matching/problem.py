@@ -9,10 +9,10 @@ from math import floor
 
 import numpy as np
 
-from matching.arrays import HOMES, City, Ints, flatten
+from matching.arrays import HOMES, NO_PROGRAMME, City, Ints, flatten
 from matching.columns import Columns, enumerate_columns
 from matching.distance import distance_km
-from matching.groups import COST, MEMBERS, NEED, PLACE
+from matching.groups import COST, IS_OPEN, MEMBERS, NEED, PLACE, SHARE
 from matching.instance import Instance
 from matching.objective import unserved_cost
 
@@ -34,6 +34,24 @@ class Problem:
         """The needs that a pinned slot has with a subsidy: they keep it (rule 10)."""
         names = {member.need for slot in self.instance.pinned for member in slot.members if member.subsidised}
         return frozenset(index for index, name in enumerate(self.instance.needs) if name in names)
+
+    @cached_property
+    def budgets(self) -> list[int]:
+        """What each programme has; last, what an unknown one has (its number is -1): nothing."""
+        return [*(programme.weekly_budget_cents for programme in self.instance.programmes.values()), 0]
+
+    @cached_property
+    def is_ample(self) -> list[bool]:
+        """For each of `budgets`, whether it would hold the largest subsidies of all needs that columns have."""
+        needs, members = self.city.needs, self.columns.members
+        share = members[:, SHARE].astype(np.int64) + members[:, IS_OPEN]
+        own = needs[members[:, NEED]]
+        largest = np.zeros(len(needs), np.int64)
+        np.maximum.at(largest, members[:, NEED], np.minimum(share * own["part_above"] // own["part_below"], own["cap"]))
+        total = np.zeros(len(self.budgets), np.int64)
+        entitled = needs["programme"] != NO_PROGRAMME
+        np.add.at(total, needs["programme"][entitled], (largest * needs["sessions"])[entitled])
+        return [bool(asked <= held) for asked, held in zip(total, self.budgets, strict=True)]
 
     def rows_of(self, column: int) -> range:
         """The member rows of a column."""

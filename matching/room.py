@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matching.arrays import HOMES, NOTHING, City, Ints
+from matching.arrays import HOMES, NO_PROGRAMME, NOTHING, City, Ints
 from matching.candidates import DAYS
 from matching.columns import Columns
 from matching.compiled import compiled
@@ -126,10 +126,8 @@ def can_pay(city: City, columns: Columns, room: Room, need: int, spend: bool) ->
     if shares <= limit:
         return True
     budget = city.needs[need].programme
-    if nets > limit or budget == -1:
+    if nets > limit or budget == NO_PROGRAMME:
         return False
-    if budget < 0:
-        budget = len(room.budget) - 1
     if shares - nets > room.budget[budget]:
         return False
     if spend:

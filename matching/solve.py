@@ -83,7 +83,7 @@ def solve(
         problem = make_problem(instance, STEPS_MAX, COLUMNS_MAX)
         best = Incumbent(problem, watch, progress)
         if instance.pinned:
-            _start_from_pins(best, seconds, seed, workers)
+            _start_from_pins(best, seconds, seed)
         else:
             best.offer(build_greedily(problem))
         _improve(best, seconds * SEARCH_PART, seed, workers)
@@ -96,21 +96,21 @@ def _improve(best: Incumbent, seconds: float, seed: int, workers: int) -> None:
         return
     model = Model(problem, np.arange(len(problem.columns.table)))
     model.hint(best.choice)
-    answer = solve_model(model, watch, min(watch.left, seconds - watch.seconds), seed, workers)
+    answer = solve_model(model, watch, min(watch.left, seconds - watch.seconds), seed)
     if answer.choice is not None:
         best.offer(answer.choice)
     if problem.columns.complete and answer.bound is not None:
         best.prove(int(problem.value.sum()) + answer.bound)
 
 
-def _start_from_pins(best: Incumbent, seconds: float, seed: int, workers: int) -> None:
+def _start_from_pins(best: Incumbent, seconds: float, seed: int) -> None:
     """The pinned slots as they stand, each pinned need made whole: what every plan must have."""
     problem, watch = best.problem, best.watch
     columns = problem.columns
     pinned = (problem.city.needs["pinned_provider"] >= 0).astype(np.int64)
     complete = np.add.reduceat(pinned[columns.members[:, NEED]], columns.offsets[:-1]) == columns.table[:, MEMBERS]
     for ids in (np.flatnonzero(complete), np.arange(len(columns.table))):
-        answer = solve_model(Model(problem, ids), watch, seconds - watch.seconds, seed, workers)
+        answer = solve_model(Model(problem, ids), watch, seconds - watch.seconds, seed)
         if answer.choice is not None:
             best.offer(answer.choice)
             return
