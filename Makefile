@@ -6,6 +6,7 @@ WORKERS ?= 2
 
 VENV := .venv
 RUN := $(VENV)/bin
+PIP := $(RUN)/python -m pip install --quiet --disable-pip-version-check
 UV := VIRTUAL_ENV=$(VENV) $(RUN)/uv
 CATALOGUES := $(wildcard marketplace/translations/*/LC_MESSAGES/messages.po)
 PYTEST := timeout --foreground 1200 $(RUN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
@@ -71,18 +72,20 @@ clean: ## remove what setup and the tools made, but no data
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results
 	find marketplace -name '*.mo' -delete
 
-# The environment: uv from the lock with its hash, then everything else from the lock with its hash.
+# The environment: uv and setuptools from the lock, then with them the rest; nothing comes without its hash.
 $(VENV)/ready: requirements.lock pyproject.toml
 	@echo "Setting up $(VENV): about a minute the first time ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed; name it: make setup PYTHON=python3.11"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(MAKE) --no-print-directory python-venv
 	@$(RUN)/python -c 'import pip' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
-	@awk '/^uv==/{on = 1} on{print; if (!/\\$$/) exit}' requirements.lock > $(VENV)/uv.lock
-	@$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(VENV)/uv.lock
+	@awk '/^[^ ]/{on = /^(setuptools|uv)==/} on' requirements.lock > $(VENV)/first.lock
+	@$(PIP) --no-deps --require-hashes -r $(VENV)/first.lock
 	@test -w "$${UV_CACHE_DIR:-$${XDG_CACHE_HOME:-$$HOME}}" || export UV_NO_CACHE=1; \
-		$(UV) pip install --quiet --no-deps --require-hashes -r requirements.lock \
-		&& $(UV) pip install --quiet --no-deps --no-build-isolation --offline --editable .
+		$(UV) pip install --quiet --no-deps --no-build-isolation --require-hashes -r requirements.lock \
+			|| { echo "Once more with pip, which knows this machine's settings ..."; \
+				$(PIP) --no-deps --no-build-isolation --use-pep517 --require-hashes -r requirements.lock; }
+	@$(PIP) --no-deps --no-build-isolation --no-index --editable .
 	@$(RUN)/python -c "import marketplace.cli"  # compiles what every command imports
 	@touch $@
 
