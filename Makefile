@@ -99,10 +99,12 @@ python-venv:
 %.mo: %.po $(VENV)/ready
 	@$(RUN)/pybabel -q compile --input-file $< --output-file $@
 
+BROWSER := chromium fonts-dejavu-core libatomic1
+
 chromium:
-	@command -v chromium >/dev/null && test -d /usr/share/fonts/truetype/dejavu && exit 0; \
+	@dpkg-query --show $(BROWSER) >/dev/null 2>&1 && exit 0; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
-		echo "The browser tests need Chromium: apt-get install chromium fonts-dejavu-core"; exit 1; \
+		echo "The browser tests need Chromium; an administrator can install it: apt-get install $(BROWSER)"; exit 1; \
 	fi; \
 	echo "Installing Chromium for the browser tests ..."; \
-	apt-get update --quiet=2 && $(APT) chromium fonts-dejavu-core >/dev/null
+	apt-get update --quiet=2 && $(APT) $(BROWSER) >/dev/null

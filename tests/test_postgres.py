@@ -64,7 +64,7 @@ def runs(pid: int) -> bool:
 
 
 def soon(done: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not done():
         if time.monotonic() > deadline:
             return False
@@ -177,7 +177,7 @@ def test_where_user_namespaces_are_blocked_root_runs_it_as_nobody(var: Path) -> 
     assert {path.stat().st_uid for path in (var / "postgres/data").rglob("*")} == {keeper.NOBODY}
     with ensure_server(var) as server:
         assert server.answers()
-    assert {path.stat().st_uid for path in (var / "postgres/data").rglob("*")} == {0}
+    assert {path.stat().st_uid for path in (var / "postgres/data").rglob("*")} == {keeper.find_disguise().owner}
 
 
 def test_a_folder_whose_path_is_too_long_for_a_socket_has_it_elsewhere(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ finally:
 """
 
 
-def soon(done: Callable[[], bool], seconds: float = 20) -> bool:
+def soon(done: Callable[[], bool], seconds: float = 60) -> bool:
     deadline = time.monotonic() + seconds
     while not done():
         if time.monotonic() > deadline:
@@ -88,7 +88,7 @@ def test_an_asked_for_end_leaves_no_child_nor_grandchild(
 ) -> None:
     found = pids(tmp_path, "one", "two")
     tree.send_signal(sign)
-    assert tree.communicate(timeout=20)[0] == "ended\n"
+    assert tree.communicate(timeout=60)[0] == "ended\n"
     assert soon(lambda: not any(map(runs, found)))
 
 
@@ -96,7 +96,7 @@ def test_an_asked_for_end_leaves_no_child_nor_grandchild(
 def test_a_child_that_will_not_end_is_ended(tmp_path: Path, tree: subprocess.Popen[str]) -> None:
     found = pids(tmp_path, "one", "two")
     tree.terminate()
-    tree.communicate(timeout=20)
+    tree.communicate(timeout=60)
     assert soon(lambda: not any(map(runs, found)))
 
 
