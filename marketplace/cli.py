@@ -121,3 +121,34 @@ def export_instance(municipality: str, out: Path, today: datetime | None) -> Non
         day = today.date() if today else datetime.now(CITY).date()
         count = export_instance(db.session, municipality, day, out)
         click.echo(f"{out}: {count} esigenze.")
+
+
+@main.command("round")
+@MUNICIPALITY
+@click.option("--seconds", type=click.IntRange(1, 3600), help="How long it may take (default: the city's policy).")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--propose", "send", is_flag=True, help="Send the proposals to families and providers.")
+def run_round(municipality: str, seconds: int | None, seed: int, send: bool) -> None:
+    """Match a city's open needs with its professionals, in this process."""
+    from marketplace.rounds.commands import run_round
+
+    with application():
+        sys.exit(run_round(db.session, datetime.now(UTC), municipality, seconds, seed, send, click.echo))
+
+
+@main.command()
+@MUNICIPALITY
+@click.option("--month", type=click.DateTime(["%Y-%m"]), help="Its meetings take place, with absences.")
+@click.option("--seed", type=int, default=0, show_default=True)
+def play(municipality: str, month: datetime | None, seed: int) -> None:
+    """On a trial city: everybody accepts what is proposed; then a month of meetings. Refused in production."""
+    from marketplace.demo.play import accept_all, play_month
+    from marketplace.errors import Forbidden
+
+    with application() as (app, _installation):
+        if app.config["SETTINGS"].production:
+            raise Forbidden
+        click.echo(f"{accept_all(db.session, datetime.now(UTC), municipality)} proposte accettate.")
+        if month is not None:
+            happened = play_month(db.session, municipality, month.date(), seed)
+            click.echo(", ".join(f"{what} {count}" for what, count in sorted(happened.items())))

@@ -124,6 +124,7 @@ def _answer(
     proposal.state, proposal.reason = state, reason[:500]
     proposal.decided_at, proposal.decided_by = now, by.user_id
     session.flush()
-    for member in members:
+    linked = members[:1] if state == ProposalState.ACCEPTED else members
+    for member in linked:
         settle_soon(session, proposal.municipality_id, member.slot_id)
     return members

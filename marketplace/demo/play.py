@@ -1,0 +1,144 @@
+"""Plays the people of a city by a seed, through the operations of the site: all accept, and some are absent."""
+
+import random
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from marketplace.accounts.models import Actor, Role
+from marketplace.db import Scope, set_scope
+from marketplace.rounds.models import Round, RoundState
+from marketplace.rounds.settling import settle_round
+from marketplace.slots.advancing import advance
+from marketplace.slots.calendar import instant
+from marketplace.slots.meetings import cancel_meeting, expected_members, record_attendance, report_absence
+from marketplace.slots.models import (
+    Answer,
+    Meeting,
+    MeetingState,
+    Membership,
+    Presence,
+    Proposal,
+    ProposalState,
+    Slot,
+    SlotState,
+)
+from marketplace.slots.operations import accept_proposal, answer_slot
+from marketplace.words import N_
+
+ABSENT_TOLD, ABSENT_UNTOLD, ILL = 0.05, 0.02, 0.01
+CANCELLED_BY_PROVIDER, CANCELLED_BY_CITY = 0.02, 0.01
+
+
+def accept_all(session: Session, now: datetime, municipality_id: str) -> int:
+    """Every family and every provider that is asked says yes; what of it is confirmed is settled. How many said yes.
+
+    The families' yes is an operator's on their behalf, and on record as such.
+    """
+    set_scope(session, Scope(municipality_id))
+    asked = session.exec(
+        select(Slot)
+        .where(
+            Slot.municipality_id == municipality_id,
+            Slot.state == SlotState.PROPOSED,
+            Slot.provider_answer == Answer.ASKED,
+            Slot.deadline >= now,
+        )
+        .order_by(col(Slot.id))
+    ).all()
+    for slot in asked:
+        by = Actor(municipality_id, Role.PROVIDER, provider_id=slot.provider_id, reason="marketplace play")
+        answer_slot(session, by, now, slot.id, True)
+    proposals = session.exec(
+        select(Proposal)
+        .where(
+            Proposal.municipality_id == municipality_id,
+            Proposal.state == ProposalState.PROPOSED,
+            Proposal.deadline >= now,
+        )
+        .order_by(col(Proposal.id))
+    ).all()
+    for proposal in proposals:
+        by = _for_family(municipality_id, proposal.household_id)
+        accept_proposal(session, by, now, proposal.id, proposal.cap_cents)
+    session.commit()
+    rounds = select(Round.id).where(Round.municipality_id == municipality_id, Round.state == RoundState.PROPOSED)
+    for round_id in session.exec(rounds.order_by(col(Round.id))).all():
+        settle_round(session, now, municipality_id, round_id)
+    return len(proposals)
+
+
+def play_month(
+    session: Session, municipality_id: str, month: date, seed: int, say: Callable[[str], None] = lambda line: None
+) -> dict[str, int]:
+    """A month (its first day) of meetings, each at its own hour: who came, who told of an absence, what was cancelled.
+
+    How often each happened, by the words of the states. Meetings that are recorded already stay as they are; commits
+    after each day.
+    """
+    set_scope(session, Scope(municipality_id))
+    until = (month + timedelta(days=31)).replace(day=1)
+    happened: dict[str, int] = {}
+    day = month
+    while day < until:
+        for meeting_id in session.exec(
+            select(Meeting.id)
+            .where(
+                Meeting.municipality_id == municipality_id,
+                Meeting.held_on == day,
+                Meeting.state == MeetingState.SCHEDULED,
+            )
+            .order_by(col(Meeting.id))
+        ).all():
+            chance = random.Random(f"{seed} {meeting_id}")  # noqa: S311 - made-up people, not secrets
+            _play(session, municipality_id, meeting_id, chance, happened)
+        day += timedelta(days=1)
+        advance(session, instant(day, 0), municipality_id)
+        say(f"{day - timedelta(days=1)}")
+    return happened
+
+
+def _play(
+    session: Session, municipality_id: str, meeting_id: UUID, chance: random.Random, happened: dict[str, int]
+) -> None:
+    meeting = session.get_one(Meeting, (municipality_id, meeting_id))
+    luck = chance.random()
+    for limit, role in ((CANCELLED_BY_CITY, Role.OFFICER), (CANCELLED_BY_PROVIDER, Role.PROVIDER)):
+        if luck < limit:
+            by = Actor(municipality_id, role, provider_id=meeting.provider_id if role == Role.PROVIDER else None)
+            reason = N_("sede chiusa") if role == Role.OFFICER else N_("malattia")
+            cancel_meeting(session, by, meeting.starts_at - timedelta(hours=3), meeting_id, reason)
+            _count(happened, meeting.state.value)
+            return
+        luck -= limit
+    presence = {}
+    for membership_id in sorted(expected_members(session, meeting)):
+        presence[membership_id] = _presence(session, municipality_id, meeting, membership_id, chance)
+        _count(happened, presence[membership_id].value)
+    by = Actor(municipality_id, Role.PROVIDER, provider_id=meeting.provider_id)
+    record_attendance(session, by, meeting.ends_at, meeting_id, presence)
+    _count(happened, MeetingState.HELD.value)
+
+
+def _presence(
+    session: Session, municipality_id: str, meeting: Meeting, membership_id: UUID, chance: random.Random
+) -> Presence:
+    """What becomes of one member; whoever tells beforehand does so through the family's own operation."""
+    luck = chance.random()
+    if luck < ABSENT_TOLD + ILL:
+        membership = session.get_one(Membership, (municipality_id, membership_id))
+        ill = luck < ILL
+        told_at = instant(meeting.held_on, 7 * 60) if ill else meeting.starts_at - timedelta(hours=30)
+        by = _for_family(municipality_id, membership.household_id)
+        return report_absence(session, by, told_at, meeting.id, membership_id, illness=ill)
+    return Presence.ABSENT if luck < ABSENT_TOLD + ILL + ABSENT_UNTOLD else Presence.PRESENT
+
+
+def _for_family(municipality_id: str, household_id: UUID) -> Actor:
+    return Actor(municipality_id, Role.OPERATOR, on_behalf_of=household_id, reason="marketplace play")
+
+
+def _count(happened: dict[str, int], what: str) -> None:
+    happened[what] = happened.get(what, 0) + 1
