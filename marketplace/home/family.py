@@ -59,6 +59,7 @@ def today_page() -> str:
         draft=drafts.find_draft(db.session, actor()),
         open_needs=[one for one in mine if one.state == NeedState.OPEN],
         has_needs=bool(mine),
+        has_place=any(one.state == NeedState.SERVED for one in mine),
         people={one.id: one.name for one in households.list_people(db.session, actor())},
         subjects=subject_words(policy.subjects),
         now=now(),

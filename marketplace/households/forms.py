@@ -52,15 +52,25 @@ def class_choices() -> list[tuple[str, str]]:
     return [("", gettext("Non va a scuola")), *((str(level), school_class(level)) for level in levels)]
 
 
-class HomeForm(FlaskForm):
-    """Where a family lives: what it wrote, and which house number of the register it meant."""
-
-    address = StringField(
+def address_field() -> StringField:
+    """What a family wrote; each form declares it in the order of its page."""
+    return StringField(
         _("Indirizzo di casa"),
         filters=[strip],
         validators=[DataRequired(_("Scrivi via e numero civico")), Length(max=300)],
     )
-    address_id = RadioField(_("Quale di questi?"), choices=[], validate_choice=False)
+
+
+def address_choice() -> RadioField:
+    """Which house number of the register it meant."""
+    return RadioField(_("Il tuo indirizzo"), choices=[], validate_choice=False)
+
+
+class HomeForm(FlaskForm):
+    """Where a family lives."""
+
+    address = address_field()
+    address_id = address_choice()
     address_asked = HiddenField()
 
     def find_home(self, session: Session, municipality: Municipality) -> Home | None:
@@ -112,6 +122,8 @@ class WelcomeForm(HomeForm):
         _("Cognome"), filters=[strip], validators=[DataRequired(_("Scrivi il tuo cognome")), Length(max=120)]
     )
     tax_code = TaxCodeField(_("Codice fiscale"), validators=[DataRequired(_("Scrivi il tuo codice fiscale"))])
+    address = address_field()
+    address_id = address_choice()
     phone = StringField(_("Telefono"), filters=[strip], validators=[Optional(), Length(max=40)])
     notice = BooleanField(
         _("Ho letto come il Comune usa questi dati"),

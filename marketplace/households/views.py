@@ -36,7 +36,8 @@ def register() -> ResponseReturnValue:
     """Register the family of somebody who has just signed up."""
     if actor().role == Role.FAMILY:
         return redirect("/oggi", code=303)
-    form = WelcomeForm()
+    given_name, _space, family_name = current_user.name.partition(" ")
+    form = WelcomeForm(given_name=given_name, family_name=family_name)
     home = form.find_home(db.session, municipality()) if form.validate_on_submit() else None
     if home is not None:
         try:

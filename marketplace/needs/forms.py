@@ -91,7 +91,7 @@ class WhenForm(FlaskForm):
 class WhereForm(FlaskForm):
     """Step 3: how far, for how much; folded, what few people change."""
 
-    travel_km_max = RadioField(_("Fin dove puoi andare?"), validators=[InputRequired(_("Scegli una distanza"))])
+    travel_km_max = RadioField(_("Quanto lontano puoi andare?"), validators=[InputRequired(_("Scegli una distanza"))])
     price_kind = RadioField(_("Prezzo massimo"), default=NO_LIMIT)
     price = EurosField(_("Al massimo, per ogni persona e ogni ora"))
     host_seats = SelectField(_("Puoi ospitare il gruppo a casa tua?"), default="0")
@@ -102,10 +102,10 @@ class WhereForm(FlaskForm):
 
     def __init__(self, at_home: bool, languages: Choices, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        distances = [(km, gettext("Fino a %(km)s", km=_distance(km))) for km in DISTANCES_KM]
+        distances = [(km, _distance(km)) for km in DISTANCES_KM]
         known = self.travel_km_max.data
         if known and known != "0" and known not in DISTANCES_KM and self.travel_km_max.raw_data is None:
-            distances.append((known, gettext("Fino a %(km)s", km=_distance(known))))
+            distances.append((known, _distance(known)))
         self.travel_km_max.choices = [("0", gettext("Solo a casa mia")), *([] if at_home else distances)]
         self.price_kind.choices = [
             (NO_LIMIT, gettext("Nessun limite")),

@@ -9,6 +9,7 @@ from fractions import Fraction
 from statistics import median_low
 from uuid import UUID
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from billing.split import split_slot, subsidy_cents
@@ -21,6 +22,7 @@ from marketplace.needs.models import Need, NeedState, Service
 from marketplace.places.models import Venue
 from marketplace.providers.models import Accreditation, Offer, Provider, ProviderVenue
 from marketplace.rounds.instances import Json, current_isee, entitlement, list_programmes, safe_offers
+from marketplace.rounds.models import Round
 from marketplace.vouchers.models import Programme
 from matching.distance import distance_km
 from matching.instance import Window
@@ -56,7 +58,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """Needs for the same service within NEAR_KM: those that wait, and of those of the past how many had a place."""
+    """Needs for the same service within NEAR_KM: those that wait, and of those that a round has seen, the served."""
 
     waiting: int
     served: int
@@ -232,9 +234,14 @@ def _common(windows: Iterable[Window], others: Iterable[Sequence[dict[str, int]]
 def count_neighbours(session: Session, household: Household, service: Service) -> Neighbours:
     """How many needs like this one are near, other families' alone."""
     reach = NEAR_KM * DEGREES_PER_KM
+    last_round = session.exec(
+        select(func.max(Round.started_at)).where(
+            Round.municipality_id == household.municipality_id, col(Round.settled_at).is_not(None)
+        )
+    ).one()
     with seeing(session, Scope(household.municipality_id)):
         rows = session.exec(
-            select(Need.state, Household.lat, Household.lon)
+            select(Need.state, Need.created_at, Household.lat, Household.lon)
             .join(
                 Household,
                 (col(Household.municipality_id) == Need.municipality_id) & (col(Household.id) == Need.household_id),
@@ -247,10 +254,14 @@ def count_neighbours(session: Session, household: Household, service: Service) -
                 col(Household.lon).between(household.lon - reach, household.lon + reach),
             )
         ).all()
-    near = [state for state, lat, lon in rows if distance_km(household.lat, household.lon, lat, lon) <= NEAR_KM]
-    served = near.count(NeedState.SERVED)
+    near = [
+        (state, last_round is not None and created_at < last_round)
+        for state, created_at, lat, lon in rows
+        if distance_km(household.lat, household.lon, lat, lon) <= NEAR_KM
+    ]
+    served = sum(1 for state, seen in near if seen and state == NeedState.SERVED)
     return Neighbours(
-        waiting=near.count(NeedState.OPEN) + near.count(NeedState.PROPOSED),
+        waiting=sum(1 for state, _ in near if state in (NeedState.OPEN, NeedState.PROPOSED)),
         served=served,
-        past=served + near.count(NeedState.OPEN) + near.count(NeedState.EXPIRED),
+        past=served + sum(1 for state, seen in near if seen and state in (NeedState.OPEN, NeedState.EXPIRED)),
     )

@@ -2,7 +2,7 @@
 
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from wtforms import IntegerField, RadioField, TextAreaField
+from wtforms import BooleanField, IntegerField, RadioField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
@@ -33,3 +33,13 @@ class DeclineForm(FlaskForm):
         """One text of both."""
         parts = [self.why.data or "", (self.words.data or "").strip()]
         return ": ".join(part for part in parts if part)
+
+
+class AbsenceForm(FlaskForm):
+    """Why somebody stays away: an illness told in time is free even on the day."""
+
+    illness = BooleanField(_("È per malattia"))
+
+
+class LeaveForm(FlaskForm):
+    """Leaving is said twice: the page, then the tap."""

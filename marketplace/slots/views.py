@@ -6,19 +6,21 @@ from typing import Any
 
 from flask import Blueprint, Response, flash, jsonify, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import format_date
 from flask_babel import gettext as _
 
 from marketplace.accounts.models import Municipality, Role
-from marketplace.accounts.policy import get_policy
+from marketplace.accounts.policy import Policy, get_policy
 from marketplace.db import db
 from marketplace.errors import Conflict, NotFound
 from marketplace.filters import subject_words
 from marketplace.households.operations import get_household, get_person
 from marketplace.needs.operations import get_need
-from marketplace.slots import agenda, operations, queries
+from marketplace.slots import agenda, leaving, operations, queries
+from marketplace.slots import meetings as meetings_of
 from marketplace.slots.feed import calendar_of
-from marketplace.slots.forms import AcceptForm, DeclineForm
-from marketplace.slots.models import ProposalState
+from marketplace.slots.forms import AbsenceForm, AcceptForm, DeclineForm, LeaveForm
+from marketplace.slots.models import Presence, Proposal, ProposalState
 from marketplace.slots.queries import ProposalFacts, ProposedSession
 from marketplace.web import actor, allow, id_from, now, today
 
@@ -47,7 +49,7 @@ def proposal_page(proposal: ProposalFacts, form: DeclineForm) -> ResponseReturnV
         form=form,
         is_open=proposal.state == ProposalState.PROPOSED and now() <= proposal.deadline,
         can_decline=proposal.state in queries.TO_ANSWER and now() <= proposal.deadline,
-        policy=get_policy(db.session, actor().municipality_id, today()),
+        policy=policy(),
         subjects=subjects(),
     )
     return page, 422 if form.errors else 200
@@ -136,9 +138,66 @@ def show_group(slot_id: str) -> str:
         slot=mine.slot,
         meetings=[one for one in meetings if one.slot_id == mine.slot.slot_id],
         now=now(),
-        policy=get_policy(db.session, actor().municipality_id, today()),
+        policy=policy(),
         subjects=subjects(),
     )
+
+
+@blueprint.route("/gruppi/<slot_id>/lascia", methods=["GET", "POST"])
+@allow(Role.FAMILY)
+def leave(slot_id: str) -> ResponseReturnValue:
+    """Leave a group, with all sessions of its proposal: first what it means, then the tap."""
+    proposal, mine = my_session(slot_id)
+    form = LeaveForm()
+    if form.validate_on_submit():
+        left = leaving.leave_slot(db.session, actor(), now(), proposal.proposal_id)
+        day = format_date(left.left_on, "full")
+        flash(_("Hai lasciato il gruppo: dal %(day)s non paghi più.", day=day), "success")
+        return redirect(url_for("slots.show_group", slot_id=mine.slot.slot_id), code=303)
+    row = db.session.get_one(Proposal, (actor().municipality_id, proposal.proposal_id))
+    return render_template(
+        "slots/leave.html",
+        proposal=proposal,
+        mine=mine,
+        form=form,
+        out_from=leaving.last_day_for(db.session, now(), row),
+        subjects=subjects(),
+    )
+
+
+@blueprint.route("/calendario/<meeting_id>/<membership_id>/assenza", methods=["GET", "POST"])
+@allow(Role.FAMILY)
+def report_absence(meeting_id: str, membership_id: str) -> ResponseReturnValue:
+    """Say beforehand that somebody will not come, and see what it costs."""
+    meeting = my_meeting(meeting_id, membership_id)
+    form = AbsenceForm()
+    if form.validate_on_submit():
+        what = meetings_of.report_absence(
+            db.session, actor(), now(), meeting.meeting_id, meeting.membership_id, illness=form.illness.data
+        )
+        free = what == Presence.ABSENT_NOTIFIED and policy().absence_notified_is_free
+        flash(
+            _("Assenza segnalata: quell'incontro non lo paghi.")
+            if free
+            else _("Assenza segnalata: quell'incontro lo paghi, perché l'avviso è arrivato tardi."),
+            "success",
+        )
+        return redirect(url_for("slots.show_group", slot_id=meeting.slot_id), code=303)
+    in_time = now() <= meeting.starts_at - timedelta(hours=policy().absence_notice_hours)
+    return render_template(
+        "slots/absence.html", meeting=meeting, form=form, in_time=in_time, policy=policy(), subjects=subjects()
+    )
+
+
+def my_meeting(meeting_id: str, membership_id: str) -> agenda.MeetingFacts:
+    """One of the family's dated meetings to come. Raises NotFound."""
+    wanted = (id_from(meeting_id), id_from(membership_id))
+    for meeting in agenda.list_household_meetings(
+        db.session, actor().municipality_id, household_id(), today(), today() + timedelta(weeks=2 * CALENDAR_WEEKS)
+    ):
+        if (meeting.meeting_id, meeting.membership_id) == wanted:
+            return meeting
+    raise NotFound
 
 
 def my_session(slot_id: str) -> tuple[ProposalFacts, ProposedSession]:
@@ -182,6 +241,11 @@ def household_id() -> Any:
     return actor().household_id
 
 
+def policy() -> Policy:
+    """The municipality's rules of today."""
+    return get_policy(db.session, actor().municipality_id, today())
+
+
 def subjects() -> dict[str, str]:
     """The municipality's subjects: code -> word."""
-    return subject_words(get_policy(db.session, actor().municipality_id, today()).subjects)
+    return subject_words(policy().subjects)
