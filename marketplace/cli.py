@@ -109,6 +109,16 @@ def import_city(folder: Path, municipality: str, report: Path | None, dry_run: b
         sys.exit(import_folder(db.session, now, day, folder, municipality, click.echo, report, dry_run))
 
 
+@main.command()
+@click.option("--municipality", help="Six-digit ISTAT code; all municipalities without it.")
+def audit(municipality: str | None) -> None:
+    """Check every balance against meetings, rules and Stripe: one line a difference, exit 1 if there is any."""
+    from marketplace.statements.commands import audit_books
+
+    with application():
+        sys.exit(audit_books(db.session, municipality, click.echo, say))
+
+
 @main.command("export-instance")
 @MUNICIPALITY
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="instance.json, or .gz.")

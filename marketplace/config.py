@@ -10,6 +10,8 @@ from marketplace.errors import CannotRun
 from marketplace.postgres import unwritable
 from marketplace.words import N_
 
+PAYMENTS_ADDRESS_FILE = "payments.address"
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -48,11 +50,19 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         demo=environment.get("DEMO", "") not in ("", "0") and not production,
         stripe_secret_key=environment.get("STRIPE_SECRET_KEY") or None,
         stripe_webhook_secret=environment.get("STRIPE_WEBHOOK_SECRET") or None,
-        stripe_base_address=environment.get("STRIPE_BASE_ADDRESS") or None,
+        stripe_base_address=environment.get("STRIPE_BASE_ADDRESS") or _stand_in(var, environment),
         base_url=environment.get("BASE_URL") or f"http://127.0.0.1:{port}",
         smtp_url=environment.get("SMTP_URL") or None,
         email_sender=environment.get("EMAIL_SENDER") or "Condiviso <condiviso@localhost.invalid>",
     )
+
+
+def _stand_in(var: Path, environment: Mapping[str, str]) -> str | None:
+    """Where the local stand-in for Stripe says that it is; nowhere once there is a key."""
+    path = var / PAYMENTS_ADDRESS_FILE
+    if environment.get("STRIPE_SECRET_KEY") or not path.exists():
+        return None
+    return path.read_text().strip() or None
 
 
 def _port(text: str) -> int:

@@ -9,6 +9,7 @@ from sqlmodel import Session, select
 from billing import ledger
 from marketplace.slots.models import Presence
 from marketplace.statements.audit import audit
+from marketplace.statements.commands import UnknownMunicipality, audit_books
 from marketplace.statements.models import Payment, Payout
 from marketplace.statements.operations import close_month
 from marketplace.statements.posting import post
@@ -109,3 +110,24 @@ def test_a_provider_paid_more_than_its_due_is_named(paid: City, stand_in: StandI
     provider = paid.session.exec(select(Payout.provider_id)).first()
     post(paid.session, CITY, ledger.paid_by_bank("x", CITY, ledger.provider(str(provider)), 10**6), DUE, DUE.date())
     assert any(check.startswith("Un professionista") for check, _ in differences(paid.session, stand_in))
+
+
+def test_the_command_says_each_difference_on_a_line_and_fails(city: City, stand_in: StandIn) -> None:
+    def run(municipality: str | None = None) -> tuple[int, list[str], list[str]]:
+        said: list[str] = []
+        noted: list[str] = []
+        status = audit_books(city.session, municipality, said.append, noted.append)
+        return status, said, noted
+
+    group = city.group()
+    city.join(group, city.household())
+    city.everybody_came(group)
+    close_month(city.session, OFFICER, CLOSED_AT, CITY, NOVEMBER)
+    city.session.commit()
+    assert run() == (0, [], ["I conti tornano."])
+    city.session.connection().execute(text("update statement set total_cents = total_cents + 1"))
+    city.session.commit()
+    status, said, _ = run(CITY)
+    assert status == 1 and said == [f"{CITY} Un estratto non è la somma delle sue righe: 2026/1: 12001 e non 12000"]
+    with pytest.raises(UnknownMunicipality):
+        run("000000")

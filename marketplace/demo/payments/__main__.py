@@ -9,6 +9,7 @@ from pathlib import Path
 
 from werkzeug.serving import make_server
 
+from marketplace.config import PAYMENTS_ADDRESS_FILE as ADDRESS_FILE
 from marketplace.demo.payments.app import create_app
 from marketplace.demo.payments.store import Store
 from marketplace.demo.payments.webhooks import Sender
@@ -28,10 +29,13 @@ def main() -> None:
     sender.start()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
+    address = arguments.var / ADDRESS_FILE
+    address.write_text(f"http://127.0.0.1:{server.server_port}")
     print(f"payment stand-in on http://127.0.0.1:{server.server_port}", flush=True)
     try:
         server.serve_forever()
     finally:
+        address.unlink(missing_ok=True)
         sender.stop()
         store.close()
 

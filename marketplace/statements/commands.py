@@ -1,0 +1,57 @@
+"""`marketplace audit` prints one line for each difference in the books, and nothing is right unless it prints none."""
+
+from collections.abc import Callable, Iterable
+
+from sqlmodel import Session, col, select
+
+from billing.gateway import BalanceLine, GatewayUnavailableError
+from billing.ledger import STRIPE_CLEARING
+from marketplace.accounts.models import Municipality
+from marketplace.db import Scope, set_scope
+from marketplace.errors import NotFound
+from marketplace.statements.audit import audit
+from marketplace.statements.models import Posting
+from marketplace.statements.payments import gateway
+from marketplace.words import N_
+
+
+class UnknownMunicipality(NotFound):
+    """No municipality has this code here."""
+
+    default = N_("Qui non c'è nessun Comune con il codice %(code)s.")
+
+
+def audit_books(
+    session: Session, municipality_id: str | None, say: Callable[[str], None], note: Callable[[str], None]
+) -> int:
+    """Audit one municipality, or all; `say` gets each difference, `note` what is no difference. The exit status."""
+    known = session.exec(select(Municipality).order_by(col(Municipality.id))).all()
+    chosen = [one for one in known if municipality_id in (None, one.id)]
+    if municipality_id is not None and not chosen:
+        raise UnknownMunicipality(code=municipality_id)
+    at_stripe = _at_stripe()
+    found = 0
+    for municipality in chosen:
+        session.rollback()
+        set_scope(session, Scope(municipality.id))
+        for difference in audit(session, municipality.id, at_stripe):
+            say(f"{municipality.id} {difference.check}: {difference.row}: {difference.detail}")
+            found += 1
+        if at_stripe is None and _has_moved_money(session, municipality.id):
+            say(f"{municipality.id} {N_('Stripe non risponde: i suoi movimenti non si possono confrontare')}")
+            found += 1
+    if not found:
+        note(N_("I conti tornano."))
+    return 1 if found else 0
+
+
+def _at_stripe() -> Iterable[BalanceLine] | None:
+    try:
+        return list(gateway().iter_balance())
+    except GatewayUnavailableError:
+        return None
+
+
+def _has_moved_money(session: Session, municipality_id: str) -> bool:
+    mine = select(Posting.id).where(Posting.municipality_id == municipality_id, Posting.account == str(STRIPE_CLEARING))
+    return session.exec(mine.limit(1)).first() is not None
