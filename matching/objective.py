@@ -47,7 +47,12 @@ def exact_objective(instance: Instance, slots: Iterable[Slot]) -> Fraction:
 
 def objective_cents(instance: Instance, slots: Iterable[Slot]) -> int:
     """The objective of a plan with these slots."""
-    return floor(exact_objective(instance, slots) + Fraction(1, 2))
+    return round_half_up(exact_objective(instance, slots))
+
+
+def round_half_up(exact: Fraction) -> int:
+    """An exact objective in whole cents."""
+    return floor(exact + Fraction(1, 2))
 
 
 def is_objective(stated_cents: int, exact: Fraction) -> bool:

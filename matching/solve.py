@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from matching.alone import Alone
 from matching.assemble import assemble
 from matching.choice import Choice
 from matching.exact import solve_model
+from matching.explain import explain_unserved
 from matching.fields import InstanceFaults
 from matching.greedy import build_greedily
 from matching.groups import MEMBERS, NEED
@@ -15,7 +15,7 @@ from matching.instance import Instance
 from matching.model import Model
 from matching.objective import objective_cents
 from matching.pins import pin_faults
-from matching.plan import Plan, Slot, Unserved
+from matching.plan import Plan, Slot
 from matching.problem import SCALE, Problem, make_problem
 from matching.progress import Listener, Progress, Watch, gap_between
 
@@ -25,6 +25,8 @@ STEPS_MAX = 2_000_000
 COLUMNS_MAX = 1 << 24
 SEARCH_PART = 0.95
 """Of the time, so much is for the search; the rest is for writing the plan and its reasons."""
+EXPLAIN_PART = 0.1
+"""Of the time, so much is spent on looking for the reasons that take looking for."""
 
 
 @dataclass
@@ -120,13 +122,7 @@ def _start_from_pins(best: Incumbent, seconds: float, seed: int) -> None:
 
 def _plan(best: Incumbent, seed: int) -> Plan:
     instance = best.problem.instance
-    served = {member.need for slot in best.slots for member in slot.members}
-    alone = Alone(instance)
-    unserved = tuple(
-        Unserved(name, alone.reason(need) or "outcompeted")
-        for name, need in instance.needs.items()
-        if name not in served
-    )
+    unserved = explain_unserved(best.problem, best.slots, EXPLAIN_PART * best.watch.limit_seconds)
     gap = gap_between(best.objective_cents, best.bound_cents)
     return Plan(
         instance.digest,

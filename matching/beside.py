@@ -1,0 +1,254 @@
+"""The cheapest way to serve one more need beside a plan: nothing of the plan moves, and every rule still holds.
+
+The need joins slots that there are, or has slots of its own; nobody else comes with it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+from itertools import combinations, islice, product
+
+from billing.split import subsidy_cents
+from matching.company import Companies, is_affordable
+from matching.distance import distance_km
+from matching.instance import Instance, Mode, Need, Place, PlaceAtHomes, PlaceAtVenue, Provider, Window
+from matching.objective import unserved_cost
+from matching.plan import Member, Slot
+from matching.rules import (
+    as_a_group,
+    at_a_place,
+    broken,
+    budget_of,
+    covered_by_an_offer,
+    in_time,
+    person,
+    price,
+    providers_week,
+    venues_seats,
+)
+from matching.week import Week
+
+SLOT_RULES = ((2, covered_by_an_offer), (3, in_time), (4, at_a_place), (5, as_a_group))
+PROVIDER_RULES = ((6, providers_week), (11, price))
+TRIALS = 40
+"""Combinations of days tried for one need with one provider, the cheapest first."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """A slot with the need in it, new or widened, and what it adds to the objective."""
+
+    slot: Slot
+    extra_cents: Fraction
+
+
+class Beside:
+    """A plan's week, indexed for asking what one more need would cost."""
+
+    def __init__(self, week: Week, companies: Companies) -> None:
+        self._week = week
+        self._instance: Instance = week.instance
+        self._companies = companies
+
+    def extra_cents(self, need: Need) -> Fraction | None:
+        """By how much the objective would rise with the need served, at the least; None where it cannot be added."""
+        least: Fraction | None = None
+        for name, places in self._companies.places(need).items():
+            provider = self._instance.providers[name]
+            days: dict[int, list[Option]] = defaultdict(list)
+            for option in self._options(provider, need, places):
+                days[option.slot.day].append(option)
+            cheapest = [sorted(options, key=_extra)[:2] for options in days.values()]
+            for chosen in _weeks(cheapest, need.sessions):
+                extra = sum((option.extra_cents for option in chosen), Fraction(0))
+                if least is not None and extra >= least:
+                    break
+                if self._holds(provider, need, [option.slot for option in chosen]):
+                    least = extra
+                    break
+        return None if least is None else least - unserved_cost(self._instance, need)
+
+    def _options(self, provider: Provider, need: Need, places: list[Place]) -> Iterator[Option]:
+        for view in self._week.by_provider.get(provider.id, []):
+            if view.slot.service == need.service:
+                yield from self._joined(view.slot, need)
+        for place in places:
+            yield from self._own(provider, need, place)
+
+    def _joined(self, slot: Slot, need: Need) -> Iterator[Option]:
+        """The slot with the need as one more member, once for each time that it can come."""
+        for start in self._starts(slot, need):
+            end = start + need.minutes
+            if not any(one.day == slot.day and one.start <= start and end <= one.end for one in need.windows):
+                continue
+            wider = replace(
+                slot,
+                start=min(slot.start, start),
+                end=max(slot.end, end),
+                members=(*slot.members, Member(need.id, start, end, 0, 0)),
+            )
+            if (option := self._priced(wider, need, slot.cost_cents)) is not None:
+                yield option
+
+    def _starts(self, slot: Slot, need: Need) -> Iterator[int]:
+        service = self._instance.services[slot.service]
+        if service.mode == Mode.CLASS:
+            if need.minutes == slot.end - slot.start:
+                yield slot.start
+        elif service.mode == Mode.ROUND:
+            walk = service.walk_minutes or 0
+            yield from (slot.start - walk - need.minutes, slot.end + walk)
+        else:
+            yield from range(slot.start - need.minutes, slot.end + 1, self._instance.grid_minutes)
+
+    def _own(self, provider: Provider, need: Need, place: Place) -> Iterator[Option]:
+        """A slot for the need alone at a place, each day at the first time that is free."""
+        if not self._could_pay_alone(provider, need, place):
+            return
+        done: set[int] = set()
+        for window in self._companies.windows(provider, need, place, need.minutes):
+            for start in range(window.start, window.end - need.minutes + 1, self._instance.grid_minutes):
+                if window.day in done or not self._is_free(
+                    provider, need, place, Window(window.day, start, start + need.minutes)
+                ):
+                    continue
+                slot = Slot(
+                    f"+{need.id}/{window.day}",
+                    provider.id,
+                    need.service,
+                    place,
+                    window.day,
+                    start,
+                    start + need.minutes,
+                    0,
+                    (Member(need.id, start, start + need.minutes, 0, 0),),
+                )
+                if (option := self._priced(slot, need, 0)) is not None:
+                    done.add(window.day)
+                    yield option
+
+    def _could_pay_alone(self, provider: Provider, need: Need, place: Place) -> bool:
+        net = self._companies.net_cents(provider, need, place, 0)
+        return net is not None and is_affordable(need, net * need.sessions)
+
+    def _is_free(self, provider: Provider, need: Need, place: Place, time: Window) -> bool:
+        """Whether nothing of the provider's is in the way (a first sieve)."""
+        for view in self._week.by_provider.get(provider.id, []):
+            slot = view.slot
+            if slot.day != time.day:
+                continue
+            same = slot.place == place and not isinstance(place, PlaceAtHomes)
+            gap = 0 if same else provider.gap_minutes
+            if slot.start < time.end + gap and time.start < slot.end + gap:
+                return False
+        return True
+
+    def _priced(self, slot: Slot, need: Need, cost_before: int) -> Option | None:
+        """The slot at its new price, if it keeps the rules that look at one slot, one venue or one person."""
+        week = Week(self._instance, (slot,))
+        view = week.views[0]
+        if view.quote is None or broken(week, SLOT_RULES) or self._clashes(slot, need):
+            return None
+        extra = Fraction(view.quote.cost_cents - cost_before)
+        if view.place is not None:
+            km = Fraction(distance_km(need.lat, need.lon, view.place.lat, view.place.lon))
+            extra += self._instance.policy.travel_cents_per_km * km
+        members = tuple(
+            replace(member, share_cents=share)
+            for member, share in zip(slot.members, view.quote.shares_cents, strict=True)
+        )
+        return Option(replace(slot, cost_cents=view.quote.cost_cents, members=members), extra)
+
+    def _clashes(self, slot: Slot, need: Need) -> bool:
+        """Whether the slot breaks rule 2 or 7 at its venue, or rule 12 for the need's person."""
+        if isinstance(slot.place, PlaceAtVenue):
+            others = self._week.by_venue_and_day.get((slot.place.venue, slot.day), [])
+            together = Week(self._instance, (slot, *(view.slot for view in others if view.slot.id != slot.id)))
+            if broken(together, ((7, venues_seats),)):
+                return True
+            if need.excludes and broken(together, ((2, covered_by_an_offer),)):
+                return True
+        own = self._sessions_of_person.get(need.person or "", [])
+        day = [other for other in own if other.day == slot.day and other.id != slot.id]
+        return bool(day) and bool(broken(Week(self._instance, (slot, *day)), ((12, person),)))
+
+    @cached_property
+    def _sessions_of_person(self) -> dict[str, list[Slot]]:
+        found: dict[str, list[Slot]] = defaultdict(list)
+        for view in self._week.views:
+            for one in {need.person for need in view.needs if need.person is not None}:
+                found[one].append(view.slot)
+        return found
+
+    def _holds(self, provider: Provider, need: Need, slots: list[Slot]) -> bool:
+        """Whether the provider's week holds with these slots, everybody in it can pay, and the budgets last."""
+        changed = {slot.id: slot for slot in slots}
+        kept = tuple(view.slot for view in self._week.by_provider.get(provider.id, []) if view.slot.id not in changed)
+        paid, spent = [], dict(self._spent)
+        for slot in slots:
+            paid.append(replace(slot, members=tuple(self._subsidised(slot, member, spent) for member in slot.members)))
+        own = [self._subsidy(need, member) for slot in paid for member in slot.members if member.need == need.id]
+        if need.subsidy is not None:
+            programme = need.subsidy.programme
+            if spent.get(programme, 0) + sum(own) <= budget_of(self._instance, programme):
+                spent[programme] = spent.get(programme, 0) + sum(own)
+                paid = [_with_subsidies(slot, need.id, self._subsidy(need, slot.members[-1])) for slot in paid]
+        if any(cents > budget_of(self._instance, programme) for programme, cents in spent.items()):
+            return False
+        return not broken(Week(self._instance, (*kept, *paid)), PROVIDER_RULES)
+
+    def _subsidised(self, slot: Slot, member: Member, spent: dict[str, int]) -> Member:
+        """A member with its subsidy anew, if it has one; the difference goes to its programme's account."""
+        need = self._instance.needs[member.need]
+        if need.subsidy is None or member.need not in self._has_subsidy:
+            return replace(member, subsidy_cents=0)
+        anew = self._subsidy(need, member)
+        spent[need.subsidy.programme] = spent.get(need.subsidy.programme, 0) + anew - member.subsidy_cents
+        return replace(member, subsidy_cents=anew)
+
+    def _subsidy(self, need: Need, member: Member) -> int:
+        if need.subsidy is None:
+            return 0
+        return subsidy_cents(
+            member.share_cents, need.subsidy.percent, need.subsidy.cap_cents_per_hour, need.minutes, need.seats
+        )
+
+    @cached_property
+    def _has_subsidy(self) -> frozenset[str]:
+        return frozenset(member.need for slot in self._week.slots for member in slot.members if member.subsidy_cents)
+
+    @cached_property
+    def _spent(self) -> dict[str, int]:
+        """By programme: what the plan's subsidies come to."""
+        found: dict[str, int] = defaultdict(int)
+        for slot in self._week.slots:
+            for member in slot.members:
+                subsidy = self._instance.needs[member.need].subsidy
+                if subsidy is not None:
+                    found[subsidy.programme] += member.subsidy_cents
+        return dict(found)
+
+    def left_cents(self, programme: str) -> int:
+        """What the plan's subsidies leave of a programme's budget."""
+        return budget_of(self._instance, programme) - self._spent.get(programme, 0)
+
+
+def _extra(option: Option) -> Fraction:
+    return option.extra_cents
+
+
+def _weeks(days: list[list[Option]], sessions: int) -> Iterator[tuple[Option, ...]]:
+    """Choices of one option on each of so many days, the cheapest first; not more than are worth trying."""
+    if len(days) < sessions:
+        return
+    choices = (week for some in combinations(days, sessions) for week in product(*some))
+    tried = list(islice(choices, TRIALS * TRIALS))
+    tried.sort(key=lambda week: sum((option.extra_cents for option in week), Fraction(0)))
+    yield from tried[:TRIALS]
+
+
+def _with_subsidies(slot: Slot, need: str, cents: int) -> Slot:
+    members = tuple(replace(member, subsidy_cents=cents) if member.need == need else member for member in slot.members)
+    return replace(slot, members=members)
