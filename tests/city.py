@@ -44,6 +44,7 @@ class Group:
     service: str = "tutoring"
     place: dict[str, object] = field(default_factory=lambda: {"venue": "v1"})
     unsubsidised: bool = False
+    slot_id: str = ""
 
 
 def found_city(session: Session) -> None:
@@ -215,7 +216,7 @@ def _plan(session: Session, instance: bytes, groups: Sequence[Group]) -> dict[st
         )
         slots.append(
             {
-                "id": f"s{index}",
+                "id": group.slot_id or f"s{index}",
                 "provider": group.provider,
                 "service": group.service,
                 "place": group.place,

@@ -20,7 +20,6 @@ from tests.city import (
     add_need,
     add_programme,
     family_of,
-    found_city,
     membership_of,
     proposal_of,
     proposed,
@@ -29,12 +28,6 @@ from tests.city import (
 )
 
 LATER = NOW + timedelta(days=5)
-
-
-@pytest.fixture
-def city(session: Session) -> Session:
-    found_city(session)
-    return session
 
 
 def need(session: Session, code: str) -> Need:

@@ -1,0 +1,181 @@
+"""Whatever happens at once, seats, budgets and answers hold: on real connections that commit."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, create_engine, select
+
+from marketplace.db import Scope, db, set_scope
+from marketplace.errors import MarketplaceError
+from marketplace.installation import Installation
+from marketplace.rounds.models import Round, RoundState
+from marketplace.slots.models import Membership, Proposal, ProposalState, Slot, SlotState
+from marketplace.slots.operations import accept_proposal, answer_slot
+from marketplace.slots.settlement import settle
+from marketplace.vouchers.models import ProgrammeWeek
+from marketplace.vouchers.operations import Hold, hold, lock_weeks
+from marketplace.web import Application
+from tests.city import (
+    CITY,
+    NOW,
+    Group,
+    add_need,
+    add_programme,
+    family_of,
+    found_city,
+    membership_of,
+    proposal_of,
+    proposed,
+    provider_of,
+    the_slot,
+)
+
+Act = Callable[[Session], None]
+
+
+@pytest.fixture
+def city(app: Application) -> Iterator[Session]:
+    """A committed city."""
+    with app.app_context():
+        found_city(db.session)
+        yield db.session
+        db.session.rollback()
+
+
+@pytest.fixture
+def at_once(installation: Installation) -> Iterator[Callable[..., list[str]]]:
+    """Do things at once, each in a transaction of its own: "done", or the name of what the database refused."""
+    engine = create_engine(installation.app_url)
+
+    def act(*acts: Act) -> list[str]:
+        together = threading.Barrier(len(acts))
+        outcomes: list[str] = []
+
+        def run(one: Act) -> None:
+            with Session(engine) as session:
+                set_scope(session, Scope(CITY))
+                together.wait()
+                try:
+                    one(session)
+                    session.commit()
+                    outcomes.append("done")
+                except IntegrityError as problem:
+                    session.rollback()
+                    outcomes.append(problem.orig.diag.constraint_name)
+                except MarketplaceError as problem:
+                    session.rollback()
+                    outcomes.append(type(problem).__name__)
+
+        threads = [threading.Thread(target=run, args=(one,)) for one in acts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return sorted(outcomes)
+
+    yield act
+    engine.dispose()
+
+
+def test_the_last_seat_is_given_once(city: Session, at_once: Callable[..., list[str]]) -> None:
+    for code in ("n1", "n2", "n3", "n4", "n5", "n6"):
+        add_need(city, code)
+    proposed(city, [Group(["n1", "n2", "n3", "n4"]), Group(["n5"], day=2), Group(["n6"], day=3)])
+    full = city.exec(select(Slot).where(Slot.day == 1)).one()
+    assert full.seats_limit == 5
+    city.commit()
+    wanted = [membership_of(city, code).id for code in ("n5", "n6")]
+    slot_id = full.id
+    city.rollback()
+
+    def move(membership_id: object) -> Act:
+        def act(session: Session) -> None:
+            session.get_one(Membership, (CITY, membership_id)).slot_id = slot_id
+            session.flush()
+
+        return act
+
+    assert at_once(*(move(one) for one in wanted)) == ["done", "seats_within_limit"]
+
+
+def test_a_proposal_accepted_twice_at_once_is_accepted_once(city: Session, at_once: Callable[..., list[str]]) -> None:
+    add_need(city, "n1")
+    proposed(city, [Group(["n1"])])
+    proposal = proposal_of(city, "n1")
+    by, key, cap = family_of(proposal), proposal.id, proposal.cap_cents
+    city.commit()
+
+    def accept(session: Session) -> None:
+        accept_proposal(session, by, NOW, key, cap)
+
+    assert at_once(accept, accept, accept) == ["done", "done", "done"]
+    city.expire_all()
+    assert proposal_of(city, "n1").state == ProposalState.ACCEPTED
+
+
+def test_an_answer_and_the_settling_at_once_agree(city: Session, at_once: Callable[..., list[str]]) -> None:
+    for code in ("n1", "n2"):
+        add_need(city, code)
+    proposed(city, [Group(["n1", "n2"])])
+    slot = the_slot(city)
+    answer_slot(city, provider_of(slot), NOW, slot.id, True)
+    mine, other = proposal_of(city, "n1"), proposal_of(city, "n2")
+    accept_proposal(city, family_of(mine), NOW, mine.id, mine.cap_cents)
+    slot_id, by, key, cap, deadline = slot.id, family_of(other), other.id, other.cap_cents, other.deadline
+    city.commit()
+    outcome = at_once(
+        lambda session: accept_proposal(session, by, deadline, key, cap),
+        lambda session: settle(session, deadline + timedelta(seconds=1), CITY, slot_id),
+    )
+    city.expire_all()
+    assert the_slot(city).state == SlotState.CONFIRMED
+    late = proposal_of(city, "n2").state
+    assert (outcome, late) in [
+        (["done", "done"], ProposalState.CONFIRMED),
+        (["Conflict", "done"], ProposalState.LAPSED),
+    ]
+
+
+def test_a_programmes_budget_is_not_overspent_by_holds_at_once(
+    city: Session, at_once: Callable[..., list[str]]
+) -> None:
+    programme_id = add_programme(city, 1000).id
+    for code in ("n1", "n2", "n3"):
+        add_need(city, code)
+    proposed(city, [Group(["n1", "n2", "n3"])])
+    members = [(one.need_id, one.id) for one in city.exec(select(Membership))]
+    week = date(2026, 12, 14)
+    lock_weeks(city, CITY, [programme_id], [week])
+    city.commit()
+
+    def take(need_id: object, membership_id: object) -> Act:
+        return lambda session: hold(session, NOW, CITY, [Hold(programme_id, need_id, membership_id, week, 400)])
+
+    assert at_once(*(take(*member) for member in members)) == ["budget_not_exceeded", "done", "done"]
+    city.expire_all()
+    assert city.exec(select(ProgrammeWeek)).one().used_cents == 800
+
+
+def test_jobs_settle_a_slot_after_the_last_answer(city: Session, work: Callable[[], None]) -> None:
+    from datetime import UTC, datetime
+
+    now = datetime.now(UTC)
+    for code in ("n1", "n2"):
+        add_need(city, code)
+    found = proposed(city, [Group(["n1", "n2"])], now)
+    key = (CITY, found.id)
+    slot = the_slot(city)
+    answer_slot(city, provider_of(slot), now, slot.id, True)
+    for code in ("n1", "n2"):
+        proposal = proposal_of(city, code)
+        accept_proposal(city, family_of(proposal), now, proposal.id, proposal.cap_cents)
+    city.commit()
+    work()
+    work()
+    city.expire_all()
+    assert the_slot(city).state == SlotState.CONFIRMED
+    assert {one.state for one in city.exec(select(Proposal))} == {ProposalState.CONFIRMED}
+    assert city.get(Round, key).state == RoundState.PROPOSED
