@@ -106,7 +106,7 @@ def subsidise(problem: Problem, slots: Sequence[Slot]) -> tuple[Slot, ...]:
         replace(
             slot,
             members=tuple(
-                replace(member, subsidy_cents=amounts[number, member.need]) if member.need in subsidised else member
+                replace(member, subsidy_cents=amounts[number, member.need] if member.need in subsidised else 0)
                 for member in slot.members
             ),
         )

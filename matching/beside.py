@@ -4,7 +4,7 @@ The need joins slots that there are, or has slots of its own; nobody else comes 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -38,9 +38,17 @@ TRIALS = 40
 
 @dataclass(frozen=True)
 class Option:
-    """A slot with the need in it, new or widened, and what it adds to the objective."""
+    """A slot with the need in it, new or widened, and what it adds to costs and travel."""
 
     slot: Slot
+    extra_cents: Fraction
+
+
+@dataclass(frozen=True)
+class Addition:
+    """The slots that serve one more need, new or widened, and by how much the objective would rise."""
+
+    slots: tuple[Slot, ...]
     extra_cents: Fraction
 
 
@@ -52,9 +60,9 @@ class Beside:
         self._instance: Instance = week.instance
         self._companies = companies
 
-    def extra_cents(self, need: Need) -> Fraction | None:
-        """By how much the objective would rise with the need served, at the least; None where it cannot be added."""
-        least: Fraction | None = None
+    def cheapest(self, need: Need) -> Addition | None:
+        """The addition with which the objective rises least; None where the need cannot be added."""
+        best: Addition | None = None
         for name, places in self._companies.places(need).items():
             provider = self._instance.providers[name]
             days: dict[int, list[Option]] = defaultdict(list)
@@ -62,13 +70,13 @@ class Beside:
                 days[option.slot.day].append(option)
             cheapest = [sorted(options, key=_extra)[:2] for options in days.values()]
             for chosen in _weeks(cheapest, need.sessions):
-                extra = sum((option.extra_cents for option in chosen), Fraction(0))
-                if least is not None and extra >= least:
+                extra = sum((option.extra_cents for option in chosen), -unserved_cost(self._instance, need))
+                if best is not None and extra >= best.extra_cents:
                     break
                 if self._holds(provider, need, [option.slot for option in chosen]):
-                    least = extra
+                    best = Addition(tuple(option.slot for option in chosen), extra)
                     break
-        return None if least is None else least - unserved_cost(self._instance, need)
+        return best
 
     def _options(self, provider: Provider, need: Need, places: list[Place]) -> Iterator[Option]:
         for view in self._week.by_provider.get(provider.id, []):
@@ -252,3 +260,17 @@ def _weeks(days: list[list[Option]], sessions: int) -> Iterator[tuple[Option, ..
 def _with_subsidies(slot: Slot, need: str, cents: int) -> Slot:
     members = tuple(replace(member, subsidy_cents=cents) if member.need == need else member for member in slot.members)
     return replace(slot, members=members)
+
+
+def with_addition(slots: Sequence[Slot], addition: Addition) -> tuple[Slot, ...]:
+    """A plan's slots with those of an addition; new ones take the next free numbers."""
+    changed = {slot.id: slot for slot in addition.slots}
+    names = {slot.id for slot in slots}
+    merged = [changed.pop(slot.id, slot) for slot in slots]
+    number = len(names)
+    for slot in changed.values():
+        while f"s{number}" in names:
+            number += 1
+        names.add(f"s{number}")
+        merged.append(replace(slot, id=f"s{number}"))
+    return tuple(merged)

@@ -6,7 +6,7 @@ form. Looking for room beside the plan takes time: where it runs out, the last r
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -14,65 +14,114 @@ import numpy as np
 
 from matching.alone import Alone
 from matching.arrays import Ints
-from matching.beside import Beside
+from matching.assemble import subsidise
+from matching.beside import Addition, Beside, with_addition
 from matching.company import Companies, is_affordable
 from matching.groups import DAY, MEMBERS, NEED, SHARE
 from matching.instance import Need
 from matching.objective import exact_objective, round_half_up
 from matching.plan import Slot, Unserved
 from matching.problem import Problem, make_problem
+from matching.rules import broken
 from matching.week import Week
 
 DAYS = 7
 NO_WEEK = 1 << 60
+SLOTS_CHECKED_MAX = 1000
+"""In larger plans nothing is added: every addition is checked with the whole plan."""
 NEEDS_EMPTIED_MAX, STEPS_MAX, COLUMNS_MAX = 300, 200_000, 1 << 20
 
 
-def explain_unserved(problem: Problem, slots: Sequence[Slot], seconds: float) -> tuple[Unserved, ...]:
-    """The needs that no slot takes, in the instance's order, each with its reason; in about `seconds`."""
-    ends = time.monotonic() + seconds
-    explainer = Explainer(_with_all_else_empty(problem), slots)
-    return tuple(
-        Unserved(need.id, *explainer.reason(index, need, time.monotonic() < ends))
-        for index, need in enumerate(problem.instance.needs.values())
-        if need.id not in explainer.week.sessions
-    )
+@dataclass
+class Settled:
+    """A plan's slots, some needs added that cost nothing more, and the reasons of those that stay unserved."""
+
+    slots: tuple[Slot, ...]
+    unserved: tuple[Unserved, ...]
+
+
+def settle(problem: Problem, slots: Sequence[Slot], seconds: float) -> Settled:
+    """Add to a plan what raises its objective by nothing, and say why the rest is unserved; in about `seconds`."""
+    explainer = Explainer(problem, tuple(slots), time.monotonic() + seconds)
+    unserved = explainer.unserved()
+    while explainer.has_grown:  # what was said of the others may no longer hold
+        explainer.has_grown = False
+        unserved = explainer.unserved()
+    return Settled(explainer.slots, unserved)
 
 
 class Explainer:
     """A plan's slots and the columns that it was chosen from, indexed for asking about one need at a time."""
 
-    def __init__(self, problem: Problem, slots: Sequence[Slot]) -> None:
-        self.week = Week(problem.instance, tuple(slots))
+    def __init__(self, problem: Problem, slots: tuple[Slot, ...], ends: float) -> None:
+        self._problem = problem
+        self._instance = problem.instance
+        self._ends = ends
         self._alone = Alone(problem.instance)
         self._companies = Companies(problem.instance, self._alone)
-        self._beside = Beside(self.week, self._companies)
-        self._weeks = cheapest_weeks(problem)
-        self._exact = exact_objective(problem.instance, slots)
+        self._weeks = cheapest_weeks(_with_all_else_empty(problem))
+        self._said: dict[str, tuple[str, dict[str, Any]]] = {}
+        self.has_grown = False
+        self._stand(slots)
 
-    def reason(self, index: int, need: Need, has_time: bool) -> tuple[str, dict[str, Any]]:
+    def _stand(self, slots: tuple[Slot, ...]) -> None:
+        self.slots = slots
+        self._week = Week(self._instance, slots)
+        self._beside = Beside(self._week, self._companies)
+        self._exact = exact_objective(self._instance, slots)
+
+    def unserved(self) -> tuple[Unserved, ...]:
+        """The needs that no slot takes, in the instance's order, each with its reason."""
+        reasons = [
+            (need.id, self._reason(index, need))
+            for index, need in enumerate(self._instance.needs.values())
+            if need.id not in self._week.sessions
+        ]
+        return tuple(Unserved(name, *reason) for name, reason in reasons if name not in self._week.sessions)
+
+    def _reason(self, index: int, need: Need) -> tuple[str, dict[str, Any]]:
         """The reason and its detail for the need, the `index`-th of the instance."""
+        if need.id not in self._said and (whatever := self._whatever_else(index, need)) is not None:
+            self._said[need.id] = whatever
+        if need.id in self._said:
+            return self._said[need.id]
+        return self._beside_the_plan(index, need)
+
+    def _whatever_else(self, index: int, need: Need) -> tuple[str, dict[str, Any]] | None:
+        """The first of the reasons that do not depend on the plan."""
         if (first := self._alone.reason(need)) is not None:
             return first, {}
-        share_cents, subsidy_cents = (int(cents[index]) for cents in self._weeks)
-        if share_cents == NO_WEEK:
+        if self._weeks[0][index] == NO_WEEK and time.monotonic() < self._ends:
             company = self._companies.of(need)
             if company.short_by is None:
                 return "too_expensive", {"price_cents_per_hour": company.price_cents_per_hour}
             if company.short_by:
                 return "group_too_small", {"short_by": company.short_by}
-        elif (
+        return None
+
+    def _beside_the_plan(self, index: int, need: Need) -> tuple[str, dict[str, Any]]:
+        share_cents, subsidy_cents = (int(cents[index]) for cents in self._weeks)
+        if (
             need.subsidy is not None
+            and share_cents != NO_WEEK
             and not is_affordable(need, share_cents)
             and subsidy_cents > self._beside.left_cents(need.subsidy.programme)
         ):
             return "budget_exhausted", {}
-        extra = self._beside.extra_cents(need) if has_time else None
-        if extra is not None:
-            cents = round_half_up(self._exact + extra) - round_half_up(self._exact)
+        addition = self._beside.cheapest(need) if time.monotonic() < self._ends else None
+        if addition is not None:
+            cents = round_half_up(self._exact + addition.extra_cents) - round_half_up(self._exact)
             if cents > 0:
                 return "not_worth_it", {"extra_cents": cents}
+            self._add(addition)
         return "outcompeted", {}
+
+    def _add(self, addition: Addition) -> None:
+        """Serve the need after all, if the whole plan stays valid."""
+        slots = subsidise(self._problem, with_addition(self.slots, addition))
+        if len(slots) <= SLOTS_CHECKED_MAX and not broken(Week(self._instance, slots)):
+            self._stand(slots)
+            self.has_grown = True
 
 
 def _with_all_else_empty(problem: Problem) -> Problem:

@@ -7,7 +7,7 @@ import numpy as np
 from matching.assemble import assemble
 from matching.choice import Choice
 from matching.exact import solve_model
-from matching.explain import explain_unserved
+from matching.explain import settle
 from matching.fields import InstanceFaults
 from matching.greedy import build_greedily
 from matching.groups import MEMBERS, NEED
@@ -122,14 +122,15 @@ def _start_from_pins(best: Incumbent, seconds: float, seed: int) -> None:
 
 def _plan(best: Incumbent, seed: int) -> Plan:
     instance = best.problem.instance
-    unserved = explain_unserved(best.problem, best.slots, EXPLAIN_PART * best.watch.limit_seconds)
-    gap = gap_between(best.objective_cents, best.bound_cents)
+    settled = settle(best.problem, best.slots, EXPLAIN_PART * best.watch.limit_seconds)
+    objective = objective_cents(instance, settled.slots)
+    gap = gap_between(objective, best.bound_cents)
     return Plan(
         instance.digest,
-        "OPTIMAL" if best.bound_cents == best.objective_cents else "FEASIBLE",
-        best.slots,
-        unserved,
-        best.objective_cents,
+        "OPTIMAL" if best.bound_cents == objective else "FEASIBLE",
+        settled.slots,
+        settled.unserved,
+        objective,
         best.bound_cents,
         None if gap is None else round(gap, 6),
         round(best.watch.seconds, 3),
