@@ -109,6 +109,22 @@ def import_city(folder: Path, municipality: str, report: Path | None, dry_run: b
         sys.exit(import_folder(db.session, now, day, folder, municipality, click.echo, report, dry_run))
 
 
+@main.command("close-month")
+@MUNICIPALITY
+@click.option("--month", type=click.DateTime(["%Y-%m"]), required=True, help="The month to close, as 2026-11.")
+@TODAY
+def close_month(municipality: str, month: datetime, today: datetime | None) -> None:
+    """Close a month: lines, vouchers, ledger, statements, payments. `--today` is refused in production."""
+    from marketplace.errors import Forbidden
+    from marketplace.statements.commands import close_city_month
+
+    with application() as (app, _installation):
+        if today is not None and app.config["SETTINGS"].production:
+            raise Forbidden
+        now = today.replace(hour=12, tzinfo=CITY).astimezone(UTC) if today else datetime.now(UTC)
+        close_city_month(db.session, now, municipality, month.date(), click.echo)
+
+
 @main.command()
 @click.option("--municipality", help="Six-digit ISTAT code; all municipalities without it.")
 def audit(municipality: str | None) -> None:

@@ -1,16 +1,19 @@
-"""`marketplace audit` prints one line for each difference in the books, and nothing is right unless it prints none."""
+"""`close-month` closes, `audit` prints one line for each difference in the books: they are right if it prints none."""
 
 from collections.abc import Callable, Iterable
+from datetime import date, datetime
 
 from sqlmodel import Session, col, select
 
 from billing.gateway import BalanceLine, GatewayUnavailableError
 from billing.ledger import STRIPE_CLEARING
-from marketplace.accounts.models import Municipality
+from marketplace.accounts.models import Actor, Municipality, Role
 from marketplace.db import Scope, set_scope
 from marketplace.errors import NotFound
+from marketplace.filters import euros
 from marketplace.statements.audit import audit
 from marketplace.statements.models import Posting
+from marketplace.statements.operations import close_month
 from marketplace.statements.payments import gateway
 from marketplace.words import N_
 
@@ -19,6 +22,20 @@ class UnknownMunicipality(NotFound):
     """No municipality has this code here."""
 
     default = N_("Qui non c'è nessun Comune con il codice %(code)s.")
+
+
+def close_city_month(
+    session: Session, now: datetime, municipality_id: str, month: date, say: Callable[[str], None]
+) -> None:
+    """Close a month from the command line, and say what it added up to."""
+    if session.get(Municipality, municipality_id) is None:
+        raise UnknownMunicipality(code=municipality_id)
+    set_scope(session, Scope(municipality_id))
+    by = Actor(municipality_id, Role.OFFICER, reason="marketplace close-month")
+    closing = close_month(session, by, now, municipality_id, month)
+    session.commit()
+    for name, value in closing.totals.items():
+        say(f"{name}: {euros(value) if name.endswith('_cents') else value}")
 
 
 def audit_books(
