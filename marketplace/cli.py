@@ -106,7 +106,7 @@ def import_city(folder: Path, municipality: str, report: Path | None, dry_run: b
     with application():
         now = datetime.now(UTC)
         day = today.date() if today else now.astimezone(CITY).date()
-        sys.exit(import_folder(db.session, now, day, folder, municipality, click.echo, report, dry_run))
+        sys.exit(import_folder(db.session, now, day, folder, municipality, click.echo, report, dry_run, say))
 
 
 @main.command("close-month")

@@ -44,14 +44,18 @@ def import_folder(
     say: Callable[[str], None],
     report: Path | None = None,
     dry_run: bool = False,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> int:
     """Import a folder's files into a municipality, made if it is new; the exit status: 1 if a file could not be read.
 
+    `say` takes the results, `tell` a line before each step that takes a while.
     Raises NothingToImport, UnknownMunicipality, CannotWrite; then nothing went in.
     """
     sources = read_folder(folder)
+    tell(f"Preparo il comune {municipality}.")
     ensure_municipality(session, now, municipality)
-    outcome = import_sources(session, Actor(municipality, reason="marketplace import"), now, today, sources)
+    by = Actor(municipality, reason="marketplace import")
+    outcome = import_sources(session, by, now, today, sources, lambda file: tell(f"Leggo {file.name}."))
     if report:
         _write(report, write_report(outcome.findings).encode())
     for line in summary(outcome, with_findings=report is None):

@@ -127,10 +127,18 @@ def _kind_name(file: FileOutcome) -> str:
     return kind.name if kind else file.name
 
 
-def import_files(session: Session, by: Actor, now: datetime, today: date, sources: Iterable[Source]) -> Outcome:
+def import_files(
+    session: Session,
+    by: Actor,
+    now: datetime,
+    today: date,
+    sources: Iterable[Source],
+    begins: Callable[[FileOutcome], None] = lambda file: None,
+) -> Outcome:
     """Bring files into the actor's municipality; `today` decides which certificates have expired.
 
-    The caller commits or rolls back. A file that cannot be read is refused whole; the others go in.
+    The caller commits or rolls back. A file that cannot be read is refused whole; the others go in. `begins` hears of
+    each file before it goes in.
     """
     # Two imports of one city at once would both make what neither has seen of the other's.
     session.connection().exec_driver_sql("select pg_advisory_xact_lock(7202, %s)", (int(by.municipality_id),))
@@ -138,6 +146,7 @@ def import_files(session: Session, by: Actor, now: datetime, today: date, source
     intake = Intake(session, by, now, today, get_policy(session, by.municipality_id, today))
     for file in files:
         if file.table:
+            begins(file)
             _IMPORTS[file.table.kind.name](intake, file, file.table)
             new, changed = file.counts[Change.NEW], file.counts[Change.CHANGED]
             if new or changed:

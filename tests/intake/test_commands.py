@@ -38,6 +38,7 @@ def test_a_city_goes_in_and_its_needs_come_out(run, tmp_path: Path) -> None:
     assert [line.rsplit(";", 1)[0] for line in report.read_text("utf-8").splitlines()] == FAULTS
     assert "bisogni.csv: 300 righe; 283 nuove, 0 aggiornate, 0 invariate, 17 con errori, 0 avvisi." in first.stdout
     assert first.stdout.count("annotazioni ufficio") == 4
+    assert "Leggo indirizzi.csv.\n" in first.stderr
     again = run(*importing(FOLDER))
     assert again.exit_code == 0
     assert "bisogni.csv: 300 righe; 0 nuove, 0 aggiornate, 283 invariate, 17 con errori, 0 avvisi." in again.stdout

@@ -1,7 +1,10 @@
 """A city goes in once, whole where it is good; what is bad stays out and is reported; again, it changes nothing."""
 
-from datetime import date
+import io
+import re
+from datetime import date, datetime
 
+import openpyxl
 import pytest
 from sqlalchemy import text
 from sqlmodel import Session, col, select
@@ -17,6 +20,7 @@ from marketplace.intake.operations import (
 )
 from marketplace.intake.report import write_report
 from marketplace.intake.storing import Change
+from marketplace.intake.tables import Source, read_table
 from marketplace.needs.models import Need, NeedState
 from marketplace.places.models import Address, Venue
 from marketplace.places.operations import load_register
@@ -29,6 +33,7 @@ from tests.intake.city import BY, FAULTS, ISTAT, NOW, TODAY, needs, sources
 
 HOME = "Via Dazio 98r"
 ELSEWHERE = "Via Novi 19"
+NUMBERS = ("eta", "persone", "tariffa_ora", "isee", "telefono", "civico")
 
 
 @pytest.fixture
@@ -74,6 +79,35 @@ def test_the_sample_city_gives_exactly_its_faults_and_all_the_rest_goes_in(city:
     sizes = [len(city.exec(select(model)).all()) for model in (Programme, Venue, Provider, Need)]
     assert sizes == [4, 6, 42, 283]
     assert len(city.exec(select(Household)).all()) == 283
+
+
+def as_workbook(source: Source) -> Source:
+    """A file as somebody retypes it into a spreadsheet: numbers, dates and percentages as such, a sheet before it."""
+    table = read_table(source.name, source.data)
+    book = openpyxl.Workbook()
+    book.create_sheet("Dati")
+    sheet = book["Dati"]
+    sheet.append([name.upper() for name in table.columns])
+    for row in table.rows:
+        cells: list[object] = []
+        for name in table.columns:
+            cell = table.cell(row, name)
+            if name in NUMBERS and re.fullmatch(r"\d+(,\d+)?", cell):
+                cells.append(datetime.strptime(cell, "%d/%m/%Y"))  # noqa: DTZ007 - a sheet has no zone
+            else:
+                cells.append(cell or None)
+        sheet.append(cells)
+    data = io.BytesIO()
+    book.save(data)
+    return Source(source.name.replace(".csv", ".xlsx"), data.getvalue())
+
+
+def test_workbooks_give_what_the_same_tables_in_csv_give(city: Session) -> None:
+    outcome = import_files(city, BY, NOW, TODAY, map(as_workbook, sources()))
+    report = write_report(outcome.findings).replace(".xlsx;", ".csv;").splitlines()
+    assert [line.rsplit(";", 1)[0] for line in report] == FAULTS
+    again = bring(city)
+    assert counts(again, Change.NEW) == counts(again, Change.CHANGED) == [0, 0, 0, 0, 0]
 
 
 def test_the_same_files_again_change_nothing(city: Session) -> None:
