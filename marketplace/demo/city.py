@@ -87,7 +87,7 @@ def _municipality(session: Session, city: City, now: datetime) -> Municipality:
     session.add(municipality)
     session.flush()
     set_scope(session, Scope(city.istat))
-    settings = {"phone": "0522 000 000", "email": f"servizi@{DOMAIN}"}
+    settings = {"phone": "0522 000 000", "email": f"servizi@{DOMAIN}", "walk_km_max": "0.25"}
     session.add(
         PolicyVersion(
             municipality_id=city.istat, valid_from=date(now.year - 1, 1, 1), settings=settings, created_at=now

@@ -67,7 +67,7 @@ def make_need(
     rng: random.Random, code: str, household: Household, population: Mapping[int, int], now: datetime
 ) -> tuple[Person, Need]:
     """One person's need: pupils after school, small children in the afternoon, elders in the morning."""
-    service = rng.choices(list(Service), weights=[45, 30, 25])[0]
+    service = rng.choices(list(Service), weights=[58, 22, 20])[0]
     make = {Service.TUTORING: _tutoring, Service.BABYSITTING: _babysitting, Service.HOME_CARE: _home_care}[service]
     wish = make(rng, population)
     person = Person(
@@ -97,17 +97,18 @@ def _tutoring(rng: random.Random, population: Mapping[int, int]) -> dict[str, An
     age = draw_age(rng, population, 8, 18)
     sessions = rng.choice((1, 1, 2))
     days = sorted(rng.sample(range(5), rng.randint(sessions + 1, 4)))
+    start = 60 * rng.choice((14, 15, 16, 17))
     return {
         "age": age,
         "level": min(13, max(1, age - 5)),
         "topic": rng.choice(TOPICS),
         "sessions": sessions,
         "minutes": rng.choice((60, 90, 90, 120)),
-        "windows": hours(days, 60 * rng.choice((14, 15)), 60 * rng.choice((18, 19))),
-        "travel_km_max": rng.choice(("1.5", "2", "3")),
-        "group_max": rng.choice((3, 4, 5, None)),
-        "price_max_cents_per_hour": rng.choice((None, 800, 1000, 1200, 1500)),
-        "host_seats": rng.choice((0, 0, 0, 0, 3)),
+        "windows": hours(days, start, start + 60 * rng.choice((2, 3))),
+        "travel_km_max": rng.choice(("1", "1.5", "2")),
+        "group_max": rng.choice((2, 3, 3, 4)),
+        "price_max_cents_per_hour": rng.choice((700, 800, 1000, 1200, None)),
+        "host_seats": rng.choice((0, 0, 0, 0, 0, 0, 3)),
     }
 
 
@@ -115,27 +116,31 @@ def _babysitting(rng: random.Random, population: Mapping[int, int]) -> dict[str,
     sessions = rng.choice((1, 2, 2, 3))
     days = sorted(rng.sample(range(5), rng.randint(sessions, 5)))
     seats = rng.choice((1, 1, 1, 2))
+    minutes = rng.choice((120, 150, 180))
+    start = 60 * rng.choice((13, 14, 15, 16))
     return {
         "age": draw_age(rng, population, 1, 10),
         "seats": seats,
         "sessions": sessions,
-        "minutes": rng.choice((120, 150, 180, 240)),
-        "windows": hours(days, 60 * rng.choice((13, 14, 15, 16)), 60 * rng.choice((19, 20))),
-        "travel_km_max": rng.choice(("1.5", "2", "3")),
-        "group_max": rng.choice((3, 4, None)),
-        "price_max_cents_per_hour": rng.choice((None, 800, 900, 1100)),
-        "host_seats": rng.choice((0, 0, 3, 4)),
+        "minutes": minutes,
+        "windows": hours(days, start, start + minutes + rng.choice((0, 0, 30, 60))),
+        "travel_km_max": rng.choice(("0.5", "1", "1", "1.5")),
+        "group_max": rng.choice((2, 2, 3, 4)),
+        "price_max_cents_per_hour": rng.choice((500, 600, 700, 900, 1100)),
+        "host_seats": rng.choice((0, 0, 0, 3)),
     }
 
 
 def _home_care(rng: random.Random, population: Mapping[int, int]) -> dict[str, Any]:
     sessions = rng.choice((2, 3, 3, 5))
     days = sorted(rng.sample(range(6), min(6, sessions + rng.randint(0, 2))))
+    minutes = rng.choice((45, 60, 60, 90))
+    start = 60 * rng.choice((7, 8, 9, 10))
     return {
         "age": draw_age(rng, population, 74, 98),
         "sessions": sessions,
-        "minutes": rng.choice((45, 60, 60, 90)),
-        "windows": hours(days, 60 * rng.choice((7, 8, 9)), 60 * rng.choice((12, 13))),
+        "minutes": minutes,
+        "windows": hours(days, start, start + minutes + rng.choice((15, 30, 60))),
         "travel_km_max": "0",
         "price_max_cents_per_hour": rng.choice((None, 1600, 1900, 2200)),
     }
