@@ -93,6 +93,8 @@ def as_workbook(source: Source) -> Source:
         for name in table.columns:
             cell = table.cell(row, name)
             if name in NUMBERS and re.fullmatch(r"\d+(,\d+)?", cell):
+                cells.append(float(cell.replace(",", ".")))
+            elif re.fullmatch(r"\d\d/\d\d/\d{4}", cell):
                 cells.append(datetime.strptime(cell, "%d/%m/%Y"))  # noqa: DTZ007 - a sheet has no zone
             else:
                 cells.append(cell or None)
