@@ -17,8 +17,9 @@ from matching.arrays import Ints
 from matching.assemble import subsidise
 from matching.beside import Addition, Beside, with_addition
 from matching.company import Companies, is_affordable
+from matching.distance import distance_km
 from matching.groups import DAY, MEMBERS, NEED, SHARE
-from matching.instance import Need
+from matching.instance import Instance, Need
 from matching.objective import exact_objective, round_half_up
 from matching.plan import Slot, Unserved
 from matching.problem import Problem, make_problem
@@ -29,6 +30,7 @@ DAYS = 7
 NO_WEEK = 1 << 60
 SLOTS_CHECKED_MAX = 1000
 """In larger plans nothing is added: every addition is checked with the whole plan."""
+NEIGHBOURS_MAX = 100
 NEEDS_EMPTIED_MAX, STEPS_MAX, COLUMNS_MAX = 300, 200_000, 1 << 20
 
 
@@ -96,8 +98,27 @@ class Explainer:
             if company.short_by is None:
                 return "too_expensive", {"price_cents_per_hour": company.price_cents_per_hour}
             if company.short_by:
-                return "group_too_small", {"short_by": company.short_by}
+                return "group_too_small", {"short_by": self._fewest(need, company.short_by)}
         return None
+
+    def _fewest(self, need: Need, enough: int) -> int:
+        """How many more seats like its own the need lacks when the instance's other needs may come too."""
+        for count in range(1, enough):
+            if time.monotonic() >= self._ends:
+                break
+            problem = make_problem(self._neighbourhood(need, count), STEPS_MAX, COLUMNS_MAX)
+            if cheapest_weeks(problem)[0][0] != NO_WEEK:
+                return count
+        return enough
+
+    def _neighbourhood(self, need: Need, count: int) -> Instance:
+        """The need, so many seats like its own, and the others for its service that live nearest; nothing pinned."""
+        others = [one for one in self._instance.needs.values() if one.service == need.service and one.id != need.id]
+        others.sort(key=lambda one: distance_km(need.lat, need.lon, one.lat, one.lon))
+        seats = [replace(need, id=f"{need.id}+{number}\n", seats=1, person=None) for number in range(count)]
+        providers = {name: one for name, one in self._instance.providers.items() if self._alone.covers(one, need)}
+        needs = {one.id: one for one in [need, *seats, *others[:NEIGHBOURS_MAX]]}
+        return replace(self._instance, needs=needs, providers=providers, pinned=())
 
     def _beside_the_plan(self, index: int, need: Need) -> tuple[str, dict[str, Any]]:
         share_cents, subsidy_cents = (int(cents[index]) for cents in self._weeks)

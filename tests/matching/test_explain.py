@@ -11,6 +11,7 @@ from matching.formats import instance_from_json
 from matching.instance import PinnedMember, PinnedSlot, Programme
 from matching.solve import solve
 from tests.matching.brute_force import BruteForce, TooMany
+from tests.matching.examples import PRESENCE, ROUND, instance, need, offer, provider, venue, window
 from tests.matching.tiny import tiny_instance
 
 PLANS_MAX = 4_000
@@ -121,3 +122,51 @@ def test_what_is_not_worth_it_could_be_added_for_its_price(seed):
             extra = objective + others - plan.objective_cents
             assert one.reason == "not_worth_it", (one, float(extra))
             assert abs(one.detail["extra_cents"] - extra) <= 1, one
+
+
+def test_a_group_is_short_by_the_seats_that_its_neighbours_do_not_bring():
+    needs = [need("a"), need("b"), need("c", windows=[window(1)])]
+    for seats_min, short_by in ((3, 1), (4, 2)):
+        city = instance(needs, [provider("q1", offer(seats_min=seats_min))])
+        reasons = reasons_of(city)
+        assert reasons["a"] == reasons["b"] == ("group_too_small", {"short_by": short_by})
+        assert reasons["c"] == ("no_common_time", {})
+
+
+def test_a_need_that_no_company_makes_affordable_is_told_the_cheapest_price():
+    half = {"programme": "p1", "percent": 50, "cap_cents_per_hour": None}
+    limits = {"price_max_cents_per_hour": 100, "group_max": 2}
+    city = instance([need("a", **limits), need("b", **limits, subsidy=half)], [provider("q1", visits_homes=False)])
+    reasons = reasons_of(city)
+    assert reasons["a"] == ("too_expensive", {"price_cents_per_hour": (1800 + 300 + 200) // 2})
+    assert reasons["b"] == ("too_expensive", {"price_cents_per_hour": (1800 + 300 + 200) // 4})
+
+
+def test_a_round_is_short_of_members():
+    elder = {"service": ROUND, "minutes": 30}
+    city = instance([need("a", **elder), need("b", **elder)], [provider("q1", offer(service=ROUND, seats_min=3))])
+    assert reasons_of(city) == {name: ("group_too_small", {"short_by": 1}) for name in "ab"}
+
+
+def test_a_need_that_cannot_pay_without_its_subsidy_waits_for_the_budget():
+    half = {"programme": "p1", "percent": 50, "cap_cents_per_hour": None}
+    pupil = {"subsidy": half, "price_max_cents_per_hour": 1000, "group_max": 1}
+    city = instance(
+        [need("a", **pupil, priority=2.0), need("b", **pupil)],
+        [provider("q1", visits_homes=False)],
+        programmes=[{"id": "p1", "weekly_budget_cents": 1999}],
+    )
+    assert reasons_of(city) == {"b": ("budget_exhausted", {})}
+
+
+def test_a_need_that_costs_more_served_than_unserved_is_not_worth_it():
+    city = instance([need("a", priority=0.25)], [provider("q1", visits_homes=False)])
+    assert reasons_of(city) == {"a": ("not_worth_it", {"extra_cents": 500})}
+
+
+def test_a_need_is_outcompeted_when_others_use_what_it_needs():
+    child = {"service": PRESENCE, "windows": [window(0, 840, 960)], "group_max": 1, "minutes": 120}
+    city = instance(
+        [need("a", **child), need("b", **child, priority=2.0)], [provider("q1", offer(service=PRESENCE))], [venue()]
+    )
+    assert reasons_of(city) == {"a": ("outcompeted", {})}
