@@ -31,7 +31,7 @@ class LineFacts:
 
 @dataclass(frozen=True, slots=True)
 class GroupLines:
-    """The lines of one membership, by date."""
+    """The lines of one need, by date."""
 
     service: str
     topic: str | None
@@ -115,7 +115,7 @@ def _groups(session: Session, statement: Statement) -> tuple[GroupLines, ...]:
         session.connection()
         .execute(
             text("""
-            select l.membership_id, sl.service, sl.topic, pr.name as provider_name,
+            select m.need_id, sl.service, sl.topic, pr.name as provider_name,
                    coalesce(pe.name, '') as person_name, mt.held_on, l.kind, l.share_cents, l.subsidy_cents,
                    l.guarantee_cents, l.net_cents, m.alone_cents,
                    l.explanation
@@ -127,14 +127,14 @@ def _groups(session: Session, statement: Statement) -> tuple[GroupLines, ...]:
             join need n on n.municipality_id = m.municipality_id and n.id = m.need_id
             left join person pe on pe.municipality_id = n.municipality_id and pe.id = n.person_id
             where l.municipality_id = :municipality and l.statement_id = :statement
-            order by sl.service, l.membership_id, mt.held_on, l.kind"""),
+            order by sl.service, m.need_id, mt.held_on, l.kind, l.id"""),
             {"municipality": statement.municipality_id, "statement": statement.id},
         )
         .all()
     )
     groups: dict[UUID, list[Any]] = {}
     for row in rows:
-        groups.setdefault(row.membership_id, []).append(row)
+        groups.setdefault(row.need_id, []).append(row)
     return tuple(
         GroupLines(
             first.service,

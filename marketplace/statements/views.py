@@ -90,10 +90,11 @@ def statements() -> str:
     """A family's statements and how it pays."""
     mine = household()
     listed = queries.list_statements(db.session, mine.municipality_id, mine.id)
+    has_method = bool(mine.stripe_payment_method_id)
     return render_template(
         "statements/statements.html",
         household=mine,
-        rows=[(one, payment, wording.standing(one, payment, today())) for one, payment in listed],
+        rows=[(one, payment, wording.standing(one, payment, today(), has_method)) for one, payment in listed],
     )
 
 
@@ -107,7 +108,7 @@ def statement(month: str) -> str:
         "statements/statement.html",
         household=mine,
         facts=facts,
-        standing=wording.standing(facts.statement, facts.payment, today()),
+        standing=wording.standing(facts.statement, facts.payment, today(), bool(mine.stripe_payment_method_id)),
         totals=documents.totals(facts),
         total_rows=[(label, cents, "") for label, cents in documents.totals(facts)[:-1]],
         titles=[wording.subject_name(group.topic, subjects()) for group in facts.groups],

@@ -97,7 +97,7 @@ class Standing:
     can_pay: bool
 
 
-def standing(statement: Statement, payment: Payment | None, today: date) -> Standing:
+def standing(statement: Statement, payment: Payment | None, today: date, has_method: bool = True) -> Standing:
     """Where a statement's payment is, in words."""
     if payment is None:
         return Standing(_("Non c'è niente da pagare."), "", "good", False)
@@ -107,7 +107,9 @@ def standing(statement: Statement, payment: Payment | None, today: date) -> Stan
     if payment.state == PaymentState.PROCESSING:
         return Standing(_("Pagamento in corso."), _("La banca può metterci qualche giorno."), "plain", False)
     if payment.state == PaymentState.DUE:
-        return Standing(_("Addebito %(when)s.", when=_on(payment.next_attempt_on or statement.due_on)), "", "act", True)
+        when = _on(payment.next_attempt_on or statement.due_on)
+        headline = _("Addebito %(when)s.", when=when) if has_method else _("Da pagare: scade %(when)s.", when=when)
+        return Standing(headline, "", "act", True)
     return _failed(payment)
 
 
