@@ -166,9 +166,10 @@ def run_round(municipality: str, seconds: int | None, seed: int, send: bool) -> 
 @MUNICIPALITY
 @click.option("--month", type=click.DateTime(["%Y-%m"]), help="Its meetings take place, with absences.")
 @click.option("--seed", type=int, default=0, show_default=True)
-def play(municipality: str, month: datetime | None, seed: int) -> None:
+@click.option("--close", is_flag=True, help="Then the month is closed, on the fourth day of the next.")
+def play(municipality: str, month: datetime | None, seed: int, close: bool) -> None:
     """On a trial city: everybody accepts what is proposed; then a month of meetings. Refused in production."""
-    from marketplace.demo.play import accept_all, play_month
+    from marketplace.demo.play import accept_all, close_played, play_month
     from marketplace.errors import Forbidden
 
     with application() as (app, _installation):
@@ -178,3 +179,6 @@ def play(municipality: str, month: datetime | None, seed: int) -> None:
         if month is not None:
             happened = play_month(db.session, municipality, month.date(), seed)
             click.echo(", ".join(f"{what} {count}" for what, count in sorted(happened.items())))
+            if close:
+                totals = close_played(db.session, municipality, month.date())
+                click.echo(", ".join(f"{what} {count}" for what, count in totals.items()))

@@ -26,6 +26,8 @@ from marketplace.slots.models import (
     SlotState,
 )
 from marketplace.slots.operations import accept_proposal, answer_slot
+from marketplace.statements.months import next_month
+from marketplace.statements.operations import close_month
 from marketplace.words import N_
 
 ABSENT_TOLD, ABSENT_UNTOLD, ILL = 0.05, 0.02, 0.01
@@ -79,7 +81,7 @@ def play_month(
     after each day.
     """
     set_scope(session, Scope(municipality_id))
-    until = (month + timedelta(days=31)).replace(day=1)
+    until = next_month(month)
     happened: dict[str, int] = {}
     day = month
     while day < until:
@@ -98,6 +100,16 @@ def play_month(
         advance(session, instant(day, 0), municipality_id)
         say(f"{day - timedelta(days=1)}")
     return happened
+
+
+def close_played(session: Session, municipality_id: str, month: date) -> dict[str, int]:
+    """Close a month on the fourth day of the next, when nobody may record any more; the closing's totals."""
+    set_scope(session, Scope(municipality_id))
+    by = Actor(municipality_id, Role.OFFICER, reason="marketplace play")
+    fourth = instant(next_month(month) + timedelta(days=3), 9 * 60)
+    totals: dict[str, int] = close_month(session, by, fourth, municipality_id, month).totals
+    session.commit()
+    return totals
 
 
 def _play(

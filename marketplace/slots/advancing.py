@@ -1,6 +1,6 @@
 """With the days slots begin, run and end, and who has left is out: each step once, whenever it is looked for."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, func, select
 
@@ -10,7 +10,10 @@ from marketplace.needs.models import Need, NeedState
 from marketplace.slots.calendar import local_day
 from marketplace.slots.group import price_group
 from marketplace.slots.models import Meeting, MeetingState, Membership, Proposal, ProposalState, Slot, SlotState
+from marketplace.slots.notices import tell_proposals
 from marketplace.slots.settlement import STANDING, circle_of, lock_slots, settle
+
+REMIND_BEFORE, REMIND_AFTER = timedelta(hours=24), timedelta(hours=12)
 
 
 def advance(session: Session, now: datetime, municipality_id: str) -> None:
@@ -24,8 +27,22 @@ def advance(session: Session, now: datetime, municipality_id: str) -> None:
         session.commit()
     _part(session, now, municipality_id)
     session.commit()
+    _remind(session, now, municipality_id)
+    session.commit()
     _begin_and_end(session, now, municipality_id)
     session.commit()
+
+
+def _remind(session: Session, now: datetime, municipality_id: str) -> None:
+    """A day before the deadline, those who have not answered are reminded, once."""
+    soon = session.exec(
+        select(Proposal)
+        .where(Proposal.municipality_id == municipality_id, Proposal.state == ProposalState.PROPOSED)
+        .where(col(Proposal.deadline).between(now, now + REMIND_BEFORE))
+        .where(col(Proposal.created_at) < now - REMIND_AFTER)
+        .order_by(col(Proposal.id))
+    ).all()
+    tell_proposals(session, now, soon, again=True)
 
 
 def _part(session: Session, now: datetime, municipality_id: str) -> None:

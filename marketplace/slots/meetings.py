@@ -26,6 +26,7 @@ from marketplace.slots.models import (
     ProposalState,
     Slot,
 )
+from marketplace.slots.notices import tell_cancelled
 from marketplace.words import N_
 
 ILLNESS_BY_HOUR = 8
@@ -118,6 +119,9 @@ def cancel_meeting(session: Session, by: Actor, now: datetime, meeting_id: UUID,
     meeting.reason = reason[:300]
     session.flush()
     record(session, by, now, "cancel_meeting", "meeting", meeting.id, state=meeting.state.value)
+    members = expected_members(session, meeting)
+    households = session.exec(select(Membership.household_id).where(col(Membership.id).in_(members))).all()
+    tell_cancelled(session, now, meeting, set(households))
     return meeting
 
 

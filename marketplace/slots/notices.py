@@ -11,6 +11,7 @@ from babel.numbers import format_currency
 from sqlmodel import Session, col, select
 
 from marketplace.accounts.models import Appointment, User
+from marketplace.db import Scope, seeing
 from marketplace.households.models import Household
 from marketplace.messages.operations import Recipient, tell
 from marketplace.providers.models import Provider
@@ -47,6 +48,13 @@ OF_PROPOSALS: Mapping[ProposalState, tuple[str, str]] = {
         N_("La proposta è scaduta e non paghi nulla. La tua esigenza resta in attesa del prossimo abbinamento."),
     ),
 }
+REMINDER = (
+    N_("Manca poco: rispondi entro %(deadline)s"),
+    N_(
+        "La proposta che ti abbiamo inviato scade %(deadline)s. Se non rispondi il posto va ad altri; se accetti paghi"
+        " al massimo %(cap)s la settimana."
+    ),
+)
 PROVIDER_ASKED = (
     N_("Un nuovo gruppo ti aspetta: rispondi entro %(deadline)s"),
     N_(
@@ -67,20 +75,24 @@ SLOT_ENDS = (
 )
 
 
-def tell_proposals(session: Session, now: datetime, proposals: Collection[Proposal]) -> None:
-    """Tell the families what has become of these proposals (nothing of those that they declined themselves)."""
+def tell_proposals(session: Session, now: datetime, proposals: Collection[Proposal], *, again: bool = False) -> None:
+    """Tell the families what has become of these proposals (nothing of those that they declined themselves).
+
+    `again`: remind those who have not answered.
+    """
     addresses = _addresses(session, {one.municipality_id for one in proposals}, {one.household_id for one in proposals})
     for one in proposals:
         if one.state not in OF_PROPOSALS:
             continue
-        subject, body = OF_PROPOSALS[one.state]
+        subject, body = REMINDER if again else OF_PROPOSALS[one.state]
+        key = f"{'remind' if again else 'proposal'} {one.id} {one.state.value}"
         for to in addresses[one.household_id]:
             values = {
                 "deadline": format_datetime(one.deadline.astimezone(ROME), MOMENT, locale=to.locale),
                 "cap": _euros(one.cap_cents, to),
                 "net": _euros(one.share_cents - one.subsidy_cents, to),
             }
-            _tell(session, one.municipality_id, now, to, f"proposal {one.id} {one.state}", subject, body, values)
+            _tell(session, one.municipality_id, now, to, key, subject, body, values)
 
 
 def tell_providers_asked(session: Session, now: datetime, slots: Collection[Slot]) -> None:
@@ -142,7 +154,10 @@ def _euros(cents: int, to: Recipient) -> str:
 def _addresses(
     session: Session, municipality_ids: Collection[str], household_ids: Collection[UUID]
 ) -> dict[UUID, list[Recipient]]:
-    """Whom to write to, by household: its users in their languages, else the address that it gave."""
+    """Whom to write to, by household: its users in their languages, else the address that it gave.
+
+    Whoever leaves or cancels may not see the others' addresses, and yet they are told.
+    """
     found: dict[UUID, list[Recipient]] = defaultdict(list)
     for household_id, email, locale in session.exec(
         select(col(Appointment.household_id), col(User.email), col(User.locale))
@@ -156,7 +171,15 @@ def _addresses(
     ):
         if household_id is not None:
             found[household_id].append(Recipient(email, locale))
-    for household in session.exec(select(Household).where(col(Household.id).in_(set(household_ids) - set(found)))):
-        if household.email:
-            found[household.id].append(Recipient(household.email))
+    without = set(household_ids) - set(found)
+    for municipality_id in municipality_ids:
+        with seeing(session, Scope(municipality_id)):
+            given = session.exec(
+                select(col(Household.id), col(Household.email)).where(
+                    Household.municipality_id == municipality_id, col(Household.id).in_(without)
+                )
+            ).all()
+        for one, address in given:
+            if address:
+                found[one].append(Recipient(address))
     return found

@@ -3,7 +3,7 @@
 from itertools import combinations
 from uuid import UUID
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketplace.slots.group import (
@@ -72,6 +72,7 @@ members_of_a_group = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(members_of_a_group, st.booleans(), st.integers(0, 3000), st.integers(0, 900))
 def test_no_group_within_everybodys_limit_costs_anybody_more_than_its_cap(
     drawn: list[tuple[int, int, int, int | None]], together: bool, rate: int, slack: int
