@@ -64,13 +64,22 @@ def make_city(session: Session, now: datetime, seed: int = 7, families: int = FA
     session.add_all(_calendar(now.date()))
     session.flush()
     _add_providers(session, rng, known, quarters, venues, now)
-    _add_families(session, rng, known, quarters, now, families)
+    _add_families(session, rng, known, quarters, now, range(families))
     for role, name in PEOPLE:
         user = add_user(session, now, f"{role.value}@{DOMAIN}", name)
         appoint(session, now, user.id, REGGIO_EMILIA, role)
     _appoint_provider(session, now)
     session.flush()
     return municipality
+
+
+def add_families(session: Session, now: datetime, which: range, seed: int = 7) -> None:
+    """More families with their needs, numbered `which`, for a city that `make_city` made with the same seed."""
+    known = find_city(REGGIO_EMILIA)
+    assert known is not None
+    quarters = make_quarters(random.Random(seed), known.outline, known.lat, known.lon)  # noqa: S311
+    rng = random.Random(f"{seed} {which}")  # noqa: S311 - a city, not a secret
+    _add_families(session, rng, known, quarters, now, which)
 
 
 def _municipality(session: Session, city: City, now: datetime) -> Municipality:
@@ -190,13 +199,13 @@ def _add_providers(
 
 
 def _add_families(
-    session: Session, rng: random.Random, city: City, quarters: Sequence[Quarter], now: datetime, count: int
+    session: Session, rng: random.Random, city: City, quarters: Sequence[Quarter], now: datetime, which: range
 ) -> None:
     population = population_by_age(city.istat)
     households: list[Household] = []
     others: list[Any] = []
     needs: list[Any] = []
-    for index in range(count):
+    for index in which:
         home = choose_house(rng, quarters)
         household = make_family(rng, home, city.istat, city.cadastral_code, now)
         households.append(household)

@@ -73,15 +73,20 @@ def accept_all(session: Session, now: datetime, municipality_id: str) -> int:
 
 
 def play_month(
-    session: Session, municipality_id: str, month: date, seed: int, say: Callable[[str], None] = lambda line: None
+    session: Session,
+    municipality_id: str,
+    month: date,
+    seed: int,
+    say: Callable[[str], None] = lambda line: None,
+    until: date = date.max,
 ) -> dict[str, int]:
-    """A month (its first day) of meetings, each at its own hour: who came, who told of an absence, what was cancelled.
+    """A month of meetings from its first day to before `until`: who came, who told of an absence, what was cancelled.
 
     How often each happened, by the words of the states. Meetings that are recorded already stay as they are; commits
     after each day.
     """
     set_scope(session, Scope(municipality_id))
-    until = next_month(month)
+    until = min(until, next_month(month))
     happened: dict[str, int] = {}
     day = month
     while day < until:

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from sqlmodel import select
+from sqlmodel import col, select
 
 from marketplace import create_app
 from marketplace.accounts.models import Municipality
 from marketplace.config import Settings
 from marketplace.db import db
-from marketplace.demo.city import make_city
+from marketplace.demo.history import make_demo
 from marketplace.errors import CannotRun
 from marketplace.installation import open_installation
 from marketplace.jobs import work_for_ever
@@ -71,12 +71,11 @@ def run(settings: Settings, say: Say) -> None:
 
 
 def make_city_once(app: Application, say: Say) -> None:
-    """Write the synthetic city, whole or not at all, into a database without municipalities."""
+    """Make the synthetic city and its past in a database without municipalities, or go on where that was stopped."""
     with app.app_context():
-        if db.session.exec(select(Municipality.id)).first() is None:
-            say(N_("Creo la città di prova: mezzo minuto, solo la prima volta."))
-            make_city(db.session, datetime.now(UTC))
-            db.session.commit()
+        real = select(Municipality.id).where(col(Municipality.is_demo).is_(False))
+        if db.session.exec(real).first() is None:
+            make_demo(db.session, datetime.now(UTC), say)
         db.session.close()
         db.engine.dispose()  # connections may not be shared with the processes that are forked next
 

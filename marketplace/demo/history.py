@@ -1,0 +1,109 @@
+"""The demo's past: a first round, two months of meetings, closed months; then more families, and a round to decide on.
+
+Every step looks first at what is there, so that a demo killed while it was made goes on where it stopped.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from marketplace.accounts.models import Appointment, Role
+from marketplace.accounts.sign_in import add_user, appoint
+from marketplace.db import Scope, set_scope
+from marketplace.demo.city import DOMAIN, FAMILIES, REGGIO_EMILIA, add_families, find_demo, make_city
+from marketplace.demo.play import accept_all, play_month
+from marketplace.households.models import Household
+from marketplace.needs.models import Need
+from marketplace.rounds.commands import run_round
+from marketplace.rounds.models import Round, RoundState
+from marketplace.slots.calendar import local_day
+from marketplace.slots.models import Proposal, ProposalState
+from marketplace.statements.commands import close_city_month
+from marketplace.statements.models import Statement
+from marketplace.statements.months import first_day, morning_of, next_month
+from marketplace.words import N_
+
+FIRST_FAMILIES = 180
+FIRST_SECONDS, SECOND_SECONDS = 10, 20
+SEED = 7
+
+Say = Callable[[str], None]
+
+
+def make_demo(session: Session, now: datetime, say: Say) -> None:
+    """The whole demo in a database of its own; what exists already is left as it is."""
+    begun = morning_of(first_day(first_day(local_day(now)) - timedelta(days=1)) - timedelta(days=10)) + timedelta(
+        hours=8
+    )
+    if find_demo(session) is None:
+        say(N_("Creo la città di prova: famiglie, professionisti, luoghi ..."))
+        set_scope(session, Scope())
+        make_city(session, begun, SEED, FIRST_FAMILIES)
+        session.commit()
+    set_scope(session, Scope(REGGIO_EMILIA))
+    if not _rounds(session):
+        say(N_("Faccio il primo abbinamento ..."))
+        run_round(session, begun, REGGIO_EMILIA, FIRST_SECONDS, SEED, True, lambda line: None)
+    if _rounds(session)[0].state == RoundState.PROPOSED:
+        accept_all(session, begun + timedelta(hours=20), REGGIO_EMILIA)
+    if len(_rounds(session)) == 1:
+        _live_until(session, now, begun, say)
+        say(N_("Arrivano altre famiglie: secondo abbinamento ..."))
+        _more_families(session, now)
+        run_round(session, now, REGGIO_EMILIA, SECOND_SECONDS, SEED, True, lambda line: None)
+    _appoint_families(session, now)
+    session.commit()
+
+
+def _rounds(session: Session) -> list[Round]:
+    return list(
+        session.exec(select(Round).where(Round.municipality_id == REGGIO_EMILIA).order_by(col(Round.started_at)))
+    )
+
+
+def _live_until(session: Session, now: datetime, begun: datetime, say: Say) -> None:
+    """The meetings of each month up to today, and the closing of each month that is over."""
+    month, today = first_day(local_day(begun)), local_day(now)
+    while month <= today:
+        say(N_("Passa il mese di %(month)s ...") % {"month": f"{month:%m/%Y}"})
+        play_month(session, REGGIO_EMILIA, month, SEED, until=today)
+        if next_month(month) <= today:
+            close_city_month(session, now, REGGIO_EMILIA, month, lambda line: None)
+        month = next_month(month)
+
+
+def _more_families(session: Session, now: datetime) -> None:
+    """The families that come after the first round (once: the codes of their needs tell)."""
+    last = select(Need.id).where(Need.municipality_id == REGGIO_EMILIA, Need.code == f"B{FAMILIES}")
+    if session.exec(last).first() is None:
+        add_families(session, now, range(FIRST_FAMILIES, FAMILIES), SEED)
+        session.commit()
+
+
+def _appoint_families(session: Session, now: datetime) -> None:
+    """Two families can sign in: one with a proposal to decide on, one whose group is running."""
+    known = select(Appointment.id).where(Appointment.municipality_id == REGGIO_EMILIA, Appointment.role == Role.FAMILY)
+    if session.exec(known).first() is not None:
+        return
+    deciding = (
+        select(Proposal.household_id)
+        .where(
+            Proposal.municipality_id == REGGIO_EMILIA,
+            Proposal.state == ProposalState.PROPOSED,
+            Proposal.subsidy_cents > 0,
+        )
+        .order_by(col(Proposal.id))
+    )
+    running = (
+        select(Statement.household_id)
+        .where(Statement.municipality_id == REGGIO_EMILIA, Statement.total_cents > 0)
+        .order_by(col(Statement.total_cents).desc())
+    )
+    for number, query in enumerate((deciding, running), 1):
+        household_id = session.exec(query.limit(1)).first()
+        if household_id is not None:
+            household = session.get_one(Household, (REGGIO_EMILIA, household_id))
+            name = f"{household.given_name} {household.family_name}"
+            user = add_user(session, now, f"famiglia{number}@{DOMAIN}", name)
+            appoint(session, now, user.id, REGGIO_EMILIA, Role.FAMILY, household_id=household_id)
