@@ -73,8 +73,10 @@ def address(rule: Rule, value: str) -> str:
     """The rule's address with `value` in every place."""
     values = {}
     for name in rule.arguments:
-        converter = type(rule._converters[name]).__name__
-        values[name] = {"IntegerConverter": 1, "AnyConverter": "it", "FloatConverter": 1.0}.get(converter, value)
+        converter = rule._converters[name]
+        any_of = sorted(getattr(converter, "items", ()))
+        kinds = {"IntegerConverter": 1, "FloatConverter": 1.0}
+        values[name] = any_of[0] if any_of else kinds.get(type(converter).__name__, value)
     return rule.build(values, append_unknown=False)[1]
 
 
