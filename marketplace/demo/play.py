@@ -1,8 +1,9 @@
 """Plays the people of a city by a seed, through the operations of the site: all accept, and some are absent."""
 
 import random
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from uuid import UUID
 
 from sqlmodel import Session, col, select
@@ -73,37 +74,29 @@ def accept_all(session: Session, now: datetime, municipality_id: str) -> int:
 
 
 def play_month(
-    session: Session,
-    municipality_id: str,
-    month: date,
-    seed: int,
-    say: Callable[[str], None] = lambda line: None,
-    until: date = date.max,
+    session: Session, municipality_id: str, month: date, seed: int, until: date = date.max
 ) -> dict[str, int]:
-    """A month of meetings from its first day to before `until`: who came, who told of an absence, what was cancelled.
+    """All meetings to the end of a month (its first day), or before `until`: who came, who told, what was cancelled.
 
-    How often each happened, by the words of the states. Meetings that are recorded already stay as they are; commits
-    after each day.
+    How often each happened, by the words of the states. Each is recorded at its own hour; what is recorded already
+    stays as it is. Commits after each day.
     """
     set_scope(session, Scope(municipality_id))
-    until = min(until, next_month(month))
     happened: dict[str, int] = {}
-    day = month
-    while day < until:
-        for meeting_id in session.exec(
-            select(Meeting.id)
-            .where(
-                Meeting.municipality_id == municipality_id,
-                Meeting.held_on == day,
-                Meeting.state == MeetingState.SCHEDULED,
-            )
-            .order_by(col(Meeting.id))
-        ).all():
+    planned = session.exec(
+        select(col(Meeting.held_on), col(Meeting.id))
+        .where(
+            Meeting.municipality_id == municipality_id,
+            Meeting.state == MeetingState.SCHEDULED,
+            col(Meeting.held_on) < min(until, next_month(month)),
+        )
+        .order_by(col(Meeting.held_on), col(Meeting.id))
+    ).all()
+    for day, meetings in groupby(planned, key=itemgetter(0)):
+        for _, meeting_id in meetings:
             chance = random.Random(f"{seed} {meeting_id}")  # noqa: S311 - made-up people, not secrets
             _play(session, municipality_id, meeting_id, chance, happened)
-        day += timedelta(days=1)
-        advance(session, instant(day, 0), municipality_id)
-        say(f"{day - timedelta(days=1)}")
+        advance(session, instant(day + timedelta(days=1), 0), municipality_id)
     return happened
 
 

@@ -63,10 +63,11 @@ def record_attendance(
     news = {member: what for member, what in presence.items() if _is_news(known.get(member), what)}
     for membership_id, what in sorted(news.items()):
         _write(session, by, now, meeting, membership_id, what)
-    if news:
+    if presence:
         meeting.state = MeetingState.HELD
+    if news:
         record(session, by, now, "record_attendance", "meeting", meeting.id, members=len(news))
-        session.flush()
+    session.flush()
     return meeting
 
 

@@ -6,6 +6,7 @@ import pytest
 from sqlmodel import Session, select
 
 from marketplace.errors import Conflict
+from marketplace.households.models import Household
 from marketplace.needs.models import Need, NeedState
 from marketplace.providers.models import Accreditation, Provider
 from marketplace.rounds.models import RoundState
@@ -116,6 +117,16 @@ def test_whom_the_budget_no_longer_covers_is_left_out(city: Session) -> None:
     )
     propose(city, OFFICER, NOW, found.id)
     assert found.summary["proposed"]["dropped"] == ["n1", "n2"]
+
+
+def test_a_group_with_somebody_reached_by_letter_has_seven_days_for_all(city: Session) -> None:
+    for code in ("n1", "n2", "n3", "n4"):
+        add_need(city, code)
+    city.exec(select(Household).where(Household.email == "n2@example.org")).one().email = None
+    proposed(city, [Group(["n1", "n2"]), Group(["n3", "n4"], day=3)])
+    letter, mail = date(2026, 12, 1), date(2026, 11, 25)  # a Sunday does not count
+    deadlines = [proposal_of(city, code).deadline.date() for code in ("n1", "n2", "n3", "n4")]
+    assert deadlines == [letter, letter, mail, mail]
 
 
 def test_only_a_solved_round_is_proposed(city: Session) -> None:
