@@ -33,6 +33,11 @@ class Alone:
 
     def reason(self, need: Need) -> str | None:
         """The first of the three reasons that holds for the need; None if none does."""
+        if any(
+            self.covers(provider, need) and _has_time(provider, need, None if venue is None else [venue])
+            for provider, venue in self._first_places(need)
+        ):
+            return None
         placed = False
         for provider, at_a_home, venues in self.places(need):
             if not self.covers(provider, need):
@@ -49,6 +54,16 @@ class Alone:
     def covers(self, provider: Provider, need: Need) -> bool:
         """Whether the provider has an offer that covers the need alone (rule 2)."""
         return any(offer_suits(offer, need) for offer in provider.offers) and provider_suits(provider, need)
+
+    def _first_places(self, need: Need) -> Iterator[tuple[Provider, Venue | None]]:
+        """Providers with one of their venues, or else its own home, within both limits: enough for most needs."""
+        if self._instance.services[need.service].mode != Mode.ROUND:
+            for venue in _within(self._venues, need, float(need.travel_km_max)):
+                if need.service in venue.services:
+                    yield from ((provider, venue) for provider in self._providers_at[venue.id])
+        for provider in _within(self._visiting, need, self._reach_km):
+            if is_within(provider, need, float(provider.travel_km_max)):
+                yield provider, None
 
     def places(self, need: Need) -> Iterator[tuple[Provider, bool, list[Venue]]]:
         """Providers with a place within both limits: whether that is a home, else the venues; the likeliest first."""
@@ -70,8 +85,8 @@ class Alone:
 
     def _visiting_a_host_of(self, need: Need) -> Iterator[Provider]:
         """Who can come to the home of another need for the same service that has host seats, near enough."""
-        hosts = _within(self._hosts[need.service], need, float(need.travel_km_max))
-        hosts = [host for host in hosts if host.id != need.id]
+        near = _within(self._hosts[need.service], need, float(need.travel_km_max))
+        hosts = [host for host in near if host.id != need.id]
         if not hosts:
             return
         for provider in _within(self._visiting, need, self._reach_km + float(need.travel_km_max)):
@@ -110,16 +125,18 @@ class Alone:
         return found
 
 
-def _within(addresses: list[Located], need: Need, km: float) -> list[Located]:
+def _within(addresses: list[Located], need: Need, km: float) -> Iterator[Located]:
     """Those of the addresses (from south to north) that lie within a distance; a box of degrees is a first sieve."""
     degrees = km / KM_PER_DEGREE + MARGIN_DEGREES
     first = bisect_left(addresses, need.lat - degrees, key=_latitude)
     last = bisect_right(addresses, need.lat + degrees, key=_latitude)
-    near, lon = addresses[first:last], need.lon
+    lon, width = need.lon, 360.0
     if abs(need.lat) + degrees < 89:  # a box has a width, away from the poles
         width = degrees / cos(radians(abs(need.lat) + degrees))
-        near = [one for one in near if abs(one.lon - lon) <= width or abs(one.lon - lon) >= 360 - width]
-    return [one for one in near if is_within(one, need, km)]
+    for one in addresses[first:last]:
+        away = abs(one.lon - lon)
+        if (away <= width or away >= 360 - width) and is_within(one, need, km):
+            yield one
 
 
 def _latitude(one: Address) -> float:
