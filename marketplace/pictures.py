@@ -103,9 +103,9 @@ def week(layers: Sequence[Iterable[Windowed]]) -> Week:
     )
 
 
-def bars(values: Sequence[tuple[str, float, str]]) -> Bars:
-    """Horizontal bars from 0 for (label, value, the value in words); all values are at least 0."""
-    largest = max((value for _, value, _ in values), default=0) or 1
+def bars(values: Sequence[tuple[str, float, str]], most: float = 0) -> Bars:
+    """Horizontal bars from 0 to `most` (or the largest value) for (label, value >= 0, the value in words)."""
+    largest = max([most, *(value for _, value, _ in values)]) or 1
     rows = tuple(
         (label, words, Block(0, ROW * place + 20, round(WIDTH * value / largest, 2), 16, place % 4))
         for place, (label, value, words) in enumerate(values)

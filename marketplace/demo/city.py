@@ -16,7 +16,7 @@ from marketplace.households.models import Household
 from marketplace.places.atlas import City, find_city, population_by_age
 from marketplace.places.models import Address, CalendarEntry, CalendarKind, Venue
 from marketplace.places.register import fold_street
-from marketplace.providers.models import Accreditation, Provider
+from marketplace.providers.models import Provider
 from marketplace.vouchers.models import Programme
 
 REGGIO_EMILIA = "035033"
@@ -68,7 +68,6 @@ def make_city(session: Session, now: datetime, seed: int = 7, families: int = FA
     for role, name in PEOPLE:
         user = add_user(session, now, f"{role.value}@{DOMAIN}", name)
         appoint(session, now, user.id, REGGIO_EMILIA, role)
-    _appoint_provider(session, now)
     session.flush()
     return municipality
 
@@ -216,15 +215,3 @@ def _add_families(
     for rows in (households, others, needs):
         session.add_all(rows)
         session.flush()
-
-
-def _appoint_provider(session: Session, now: datetime) -> None:
-    """The first accredited provider can sign in; a family follows when one has a proposal to show."""
-    provider = session.exec(
-        select(Provider)
-        .where(Provider.municipality_id == REGGIO_EMILIA, Provider.accreditation == Accreditation.ACCREDITED)
-        .order_by(Provider.code)
-        .limit(1)
-    ).one()
-    user = add_user(session, now, f"professionista@{DOMAIN}", provider.name)
-    appoint(session, now, user.id, REGGIO_EMILIA, Role.PROVIDER, provider_id=provider.id)

@@ -6,6 +6,7 @@ Every step looks first at what is there, so that a demo killed while it was made
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from marketplace.accounts.models import Appointment, Role
@@ -15,12 +16,12 @@ from marketplace.demo.city import DOMAIN, FAMILIES, REGGIO_EMILIA, add_families,
 from marketplace.demo.play import accept_all, play_month
 from marketplace.households.models import Household
 from marketplace.needs.models import Need
+from marketplace.providers.models import Provider
 from marketplace.rounds.commands import run_round
 from marketplace.rounds.models import Round, RoundState
 from marketplace.slots.calendar import local_day
-from marketplace.slots.models import Proposal, ProposalState
+from marketplace.slots.models import Membership, Proposal, ProposalState, Slot
 from marketplace.statements.commands import close_city_month
-from marketplace.statements.models import Statement
 from marketplace.statements.months import first_day, morning_of, next_month
 from marketplace.words import N_
 
@@ -52,7 +53,7 @@ def make_demo(session: Session, now: datetime, say: Say) -> None:
         say(N_("Arrivano altre famiglie: secondo abbinamento ..."))
         _more_families(session, now)
         run_round(session, now, REGGIO_EMILIA, SECOND_SECONDS, SEED, True, lambda line: None)
-    _appoint_families(session, now)
+    _appoint_people(session, now)
     session.commit()
 
 
@@ -81,8 +82,8 @@ def _more_families(session: Session, now: datetime) -> None:
         session.commit()
 
 
-def _appoint_families(session: Session, now: datetime) -> None:
-    """Two families can sign in: one with a proposal to decide on, one whose group is running."""
+def _appoint_people(session: Session, now: datetime) -> None:
+    """Who can sign in: a family with a proposal to decide on, one in a running group, a provider with groups."""
     known = select(Appointment.id).where(Appointment.municipality_id == REGGIO_EMILIA, Appointment.role == Role.FAMILY)
     if session.exec(known).first() is not None:
         return
@@ -95,10 +96,15 @@ def _appoint_families(session: Session, now: datetime) -> None:
         )
         .order_by(col(Proposal.id))
     )
+    shared = select(Membership.slot_id).group_by(col(Membership.slot_id)).having(func.count() > 1)
     running = (
-        select(Statement.household_id)
-        .where(Statement.municipality_id == REGGIO_EMILIA, Statement.total_cents > 0)
-        .order_by(col(Statement.total_cents).desc())
+        select(Membership.household_id)
+        .where(
+            Membership.municipality_id == REGGIO_EMILIA,
+            Membership.state == ProposalState.CONFIRMED,
+            col(Membership.slot_id).in_(shared),
+        )
+        .order_by(col(Membership.subsidy_cents).desc(), col(Membership.id))
     )
     for number, query in enumerate((deciding, running), 1):
         household_id = session.exec(query.limit(1)).first()
@@ -107,3 +113,11 @@ def _appoint_families(session: Session, now: datetime) -> None:
             name = f"{household.given_name} {household.family_name}"
             user = add_user(session, now, f"famiglia{number}@{DOMAIN}", name)
             appoint(session, now, user.id, REGGIO_EMILIA, Role.FAMILY, household_id=household_id)
+    busiest = (
+        select(Slot.provider_id).group_by(col(Slot.provider_id)).order_by(func.count().desc(), col(Slot.provider_id))
+    )
+    provider_id = session.exec(busiest.limit(1)).first()
+    if provider_id is not None:
+        provider = session.get_one(Provider, (REGGIO_EMILIA, provider_id))
+        user = add_user(session, now, f"professionista@{DOMAIN}", provider.name)
+        appoint(session, now, user.id, REGGIO_EMILIA, Role.PROVIDER, provider_id=provider_id)
