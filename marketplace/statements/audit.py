@@ -10,8 +10,10 @@ from sqlmodel import Session, col, select
 
 from billing import ledger
 from billing.gateway import BalanceLine
-from marketplace.statements.bills import MeetingBill, iter_billed
+from marketplace.statements.bills import MeetingBill, iter_billed, iter_corrected
+from marketplace.statements.corrections import billed_figures, figures, posted
 from marketplace.statements.models import MonthClosing
+from marketplace.statements.months import last_day
 from marketplace.words import N_
 
 BATCH_MEETINGS = 1000
@@ -147,6 +149,7 @@ def _check_month(session: Session, municipality_id: str, closing: MonthClosing) 
         for bill in batch:
             seen += len(bill.members)
             yield from _check_meeting(municipality_id, bill, lines, entries.get(f"meeting:{bill.meeting_id}", {}))
+    yield from _check_corrections(session, municipality_id, closing)
     found = session.connection().execute(
         text("""
             select count(*) from statement_line l
@@ -158,6 +161,24 @@ def _check_month(session: Session, municipality_id: str, closing: MonthClosing) 
         yield Difference(
             N_("Righe senza un incontro che le spieghi"), f"{closing.month:%Y-%m}", f"{count} e non {seen}"
         )
+
+
+def _check_corrections(session: Session, municipality_id: str, closing: MonthClosing) -> Iterator[Difference]:
+    """Bills every meeting that a closed month corrected again, against all its lines and entries to that month."""
+    for bill in list(iter_corrected(session, municipality_id, closing.month, closing.closed_at)):
+        lines = billed_figures(session, municipality_id, bill.meeting_id, closing.month)
+        right = (
+            {member.membership_id: figures(line) for member, line in zip(bill.members, bill.bill.lines, strict=True)}
+            if bill.bill
+            else {}
+        )
+        written = {membership_id: found[:-1] for membership_id, found in lines.items()}
+        if written != right:
+            yield Difference(N_("Una rettifica non segue da presenze e regole"), str(bill.meeting_id))
+        entry = posted(session, municipality_id, bill.meeting_id, last_day(closing.month))
+        due = bill.entry(municipality_id)
+        if (entry and set(entry.postings)) != (due and set(due.postings)):
+            yield Difference(N_("Una scrittura non segue dal suo incontro"), str(bill.meeting_id))
 
 
 def _check_meeting(

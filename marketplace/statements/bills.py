@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from fractions import Fraction
 from itertools import groupby
 from typing import Any
@@ -34,15 +34,13 @@ _MEMBERS = """
 select mt.id as meeting_id, mt.held_on, mt.state as meeting_state, mt.provider_id, s.id as slot_id, s.venue_id, s.topic,
        s.service, s.rate_cents_per_hour, s.extra_seat_cents_per_hour, s.venue_cents_per_hour, s.minutes_min,
        m.id as membership_id, m.household_id, m.seats, m.start_minute, m.end_minute, m.cap_cents, m.programme_id,
-       m.subsidy_percent, m.subsidy_cap_cents_per_hour, coalesce(h.held_cents, 0) as held_cents, a.presence
+       m.subsidy_percent, m.subsidy_cap_cents_per_hour, coalesce({held}, 0) as held_cents, a.presence
 from meeting mt
 join slot s on s.municipality_id = mt.municipality_id and s.id = mt.slot_id
 join membership m on m.municipality_id = mt.municipality_id and m.slot_id = mt.slot_id
      and m.state in ('confirmed', 'left') and (m.first_date is null or m.first_date <= mt.held_on)
 join proposal p on p.municipality_id = m.municipality_id and p.id = m.proposal_id
      and (p.left_on is null or p.left_on > mt.held_on)
-left join voucher_hold h on h.municipality_id = m.municipality_id and h.membership_id = m.id
-     and h.week = date_trunc('week', mt.held_on)::date and h.state = any(:hold_states)
 left join lateral (
     select presence from attendance a
     where a.municipality_id = mt.municipality_id and a.meeting_id = mt.id and a.membership_id = m.id
@@ -51,12 +49,30 @@ left join lateral (
 where mt.municipality_id = :municipality and mt.held_on < :until and mt.state <> 'dissolved' and {which}
 order by mt.held_on, mt.id, m.rank, m.id
 """
+_HELD = """(select h.held_cents from voucher_hold h where h.municipality_id = m.municipality_id
+     and h.membership_id = m.id and h.week = date_trunc('week', mt.held_on)::date and h.state = 'held')"""
+_COMMITTED = """(select h.committed_cents from voucher_hold h where h.municipality_id = m.municipality_id
+     and h.membership_id = m.id and h.week = date_trunc('week', mt.held_on)::date and h.state = 'committed')"""
+_HELD_THEN = """(select (l.explanation ->> 'held_cents')::bigint from statement_line l
+     join statement st on st.municipality_id = l.municipality_id and st.id = l.statement_id
+     where l.municipality_id = m.municipality_id and l.meeting_id = mt.id and l.membership_id = m.id
+       and st.month = :month and {kind})"""
+_SUBSIDY_SO_FAR = """(select sum(l.subsidy_cents) from statement_line l
+     join statement st on st.municipality_id = l.municipality_id and st.id = l.statement_id
+     where l.municipality_id = m.municipality_id and l.meeting_id = mt.id and l.membership_id = m.id
+       and st.month <= :month)"""
 _NOT_BILLED = """not exists (select 1 from statement_line l
      where l.municipality_id = mt.municipality_id and l.meeting_id = mt.id)"""
 _BILLED_IN = """exists (select 1 from statement_line l join statement st
      on st.municipality_id = l.municipality_id and st.id = l.statement_id
-     where l.municipality_id = mt.municipality_id and l.meeting_id = mt.id and l.kind = 'meeting'
-       and st.month = :month)"""
+     where l.municipality_id = mt.municipality_id and l.meeting_id = mt.id and st.month = :month and {kind})"""
+_KNOWN_BETTER = """(select max(a2.recorded_at) from attendance a2
+     where a2.municipality_id = mt.municipality_id and a2.meeting_id = mt.id and a2.recorded_at <= :as_of)
+   > (select max(c.closed_at) from statement_line l
+      join statement st on st.municipality_id = l.municipality_id and st.id = l.statement_id
+      join month_closing c on c.municipality_id = st.municipality_id and c.month = st.month
+      where l.municipality_id = mt.municipality_id and l.meeting_id = mt.id)"""
+_MEETING, _CORRECTION = "l.kind = 'meeting'", "l.kind like 'correction-%'"
 
 
 @dataclass(frozen=True)
@@ -119,28 +135,40 @@ class MeetingBill:
 _TOOK_PLACE = {MeetingState.SCHEDULED, MeetingState.HELD}
 
 
-def iter_unbilled(session: Session, municipality_id: str, until: date, as_of: Any) -> Iterator[MeetingBill]:
+def iter_unbilled(session: Session, municipality_id: str, until: date, as_of: datetime) -> Iterator[MeetingBill]:
     """Meetings before `until` that are on no statement, with the bill that they would get now; a few at a time."""
-    values = {"municipality": municipality_id, "until": until, "as_of": as_of, "hold_states": ["held"]}
-    yield from _iter(session, municipality_id, _MEMBERS.format(which=_NOT_BILLED), values)
+    return _iter(session, municipality_id, _HELD, _NOT_BILLED, {"until": until, "as_of": as_of})
 
 
-def iter_billed(session: Session, municipality_id: str, month: date, as_of: Any) -> Iterator[MeetingBill]:
-    """The meetings on the statements of `month`, billed again as they were known at `as_of`, its closing."""
-    values = {
-        "municipality": municipality_id,
-        "until": date.max,
-        "as_of": as_of,
-        "hold_states": ["held", "committed", "released"],
-        "month": month,
-    }
-    yield from _iter(session, municipality_id, _MEMBERS.format(which=_BILLED_IN), values)
+def iter_to_correct(session: Session, municipality_id: str, as_of: datetime) -> Iterator[MeetingBill]:
+    """Billed meetings of which more was recorded after their month was closed, billed as they are known now.
+
+    A programme pays no more than it committed: what was given back may be somebody else's by now.
+    """
+    return _iter(session, municipality_id, _COMMITTED, _KNOWN_BETTER, {"until": date.max, "as_of": as_of})
 
 
-def _iter(session: Session, municipality_id: str, query: str, values: dict[str, Any]) -> Iterator[MeetingBill]:
+def iter_billed(session: Session, municipality_id: str, month: date, as_of: datetime) -> Iterator[MeetingBill]:
+    """The meetings first billed with `month`, billed again as they were known at `as_of`, its closing."""
+    held, which = _HELD_THEN.format(kind=_MEETING), _BILLED_IN.format(kind=_MEETING)
+    return _iter(session, municipality_id, held, which, {"until": date.max, "as_of": as_of, "month": month})
+
+
+def iter_corrected(session: Session, municipality_id: str, month: date, as_of: datetime) -> Iterator[MeetingBill]:
+    """The meetings corrected with `month`, billed again as they were known at `as_of`, its closing."""
+    held = f"coalesce({_HELD_THEN.format(kind=_CORRECTION)}, {_SUBSIDY_SO_FAR})"
+    which = _BILLED_IN.format(kind=_CORRECTION)
+    return _iter(session, municipality_id, held, which, {"until": date.max, "as_of": as_of, "month": month})
+
+
+def _iter(
+    session: Session, municipality_id: str, held: str, which: str, values: dict[str, Any]
+) -> Iterator[MeetingBill]:
     rule_on = _rules(session, municipality_id)
     rows = session.connection().execute(
-        text(query), values, execution_options={"stream_results": True, "yield_per": BATCH_ROWS}
+        text(_MEMBERS.format(held=held, which=which)),
+        values | {"municipality": municipality_id},
+        execution_options={"stream_results": True, "yield_per": BATCH_ROWS},
     )
     for _, members in groupby(rows, key=lambda row: row.meeting_id):
         yield _bill(tuple(members), rule_on)

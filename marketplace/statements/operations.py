@@ -1,6 +1,6 @@
 """A month is closed once, whole or not at all: one transaction writes lines, vouchers, ledger, numbers and payments."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -19,8 +19,10 @@ from marketplace.jobs import defer, job
 from marketplace.slots.calendar import local_day
 from marketplace.slots.models import Meeting
 from marketplace.statements.bills import MeetingBill, iter_unbilled
-from marketplace.statements.models import MonthClosing, Statement, StatementLine
+from marketplace.statements.corrections import correct_meetings
+from marketplace.statements.models import MonthClosing, StatementLine
 from marketplace.statements.months import last_day, next_month
+from marketplace.statements.opening import OpenStatements
 from marketplace.statements.payments import defer_collections
 from marketplace.statements.posting import post_all
 from marketplace.words import N_
@@ -92,12 +94,14 @@ def close_month(session: Session, by: Actor, now: datetime, municipality_id: str
         return closing
     closed_on = local_day(now)
     due_on = closed_on + timedelta(days=get_policy(session, municipality_id, closed_on).charge_after_days)
-    statements = _open_statements(session, municipality_id, month, closed_on, due_on)
+    statements = OpenStatements(session, municipality_id, month, due_on)
+    statements.open(_billable_households(session, municipality_id, month))
     waiting = _write_lines(session, municipality_id, month, now, statements)
+    corrected = correct_meetings(session, municipality_id, month, now, statements)
     values = {"municipality": municipality_id, "month": month, "now": now, "due_on": due_on}
     _use_vouchers(session, values)
     _number_statements(session, values | {"year": closed_on.year})
-    totals = _totals(session, values) | {"meetings_waiting": waiting}
+    totals = _totals(session, values) | {"meetings_waiting": waiting, "meetings_corrected": corrected}
     closing = MonthClosing(
         municipality_id=municipality_id, month=month, closed_at=now, closed_by=by.user_id, totals=totals
     )
@@ -108,13 +112,8 @@ def close_month(session: Session, by: Actor, now: datetime, municipality_id: str
     return closing
 
 
-def _open_statements(
-    session: Session, municipality_id: str, month: date, closed_on: date, due_on: date
-) -> dict[UUID, UUID]:
-    """An empty statement for every household of a meeting that may be billed; their ids by household.
-
-    Those that stay empty, because their meetings wait for a decision, are taken away again.
-    """
+def _billable_households(session: Session, municipality_id: str, month: date) -> Sequence[UUID]:
+    """Every household of a meeting that may be billed."""
     households = session.connection().execute(
         text("""
             select distinct m.household_id from meeting mt
@@ -126,26 +125,10 @@ def _open_statements(
             order by 1"""),
         {"municipality": municipality_id, "until": next_month(month)},
     )
-    rows = [
-        {
-            "municipality_id": municipality_id,
-            "id": uuid7(),
-            "household_id": household_id,
-            "month": month,
-            "state": "open",
-            "total_cents": 0,
-            "due_on": due_on,
-        }
-        for household_id in households.scalars()
-    ]
-    if rows:
-        session.connection().execute(insert(Statement), rows)
-    return {row["household_id"]: row["id"] for row in rows}
+    return households.scalars().all()
 
 
-def _write_lines(
-    session: Session, municipality_id: str, month: date, now: datetime, statements: dict[UUID, UUID]
-) -> int:
+def _write_lines(session: Session, municipality_id: str, month: date, now: datetime, statements: OpenStatements) -> int:
     """Lines and ledger entries of every meeting that is decided; how many wait for a decision."""
     waiting = 0
     bills = iter_unbilled(session, municipality_id, next_month(month), now)
@@ -165,7 +148,7 @@ def _batches(bills: Iterable[MeetingBill]) -> Iterator[list[MeetingBill]]:
         yield batch
 
 
-def _line_rows(municipality_id: str, bill: MeetingBill, statements: dict[UUID, UUID]) -> list[dict[str, Any]]:
+def _line_rows(municipality_id: str, bill: MeetingBill, statements: OpenStatements) -> list[dict[str, Any]]:
     if bill.bill is None:
         return []
     return [

@@ -71,7 +71,7 @@ class StatementFacts:
     @property
     def alone_cents(self) -> int | None:
         """What the billed meetings would have cost without a group; None where that is not known of all."""
-        billed = [line for line in self.lines if line.share_cents]
+        billed = [line for line in self.lines if line.share_cents and line.kind == "meeting"]
         known = [line.alone_cents for line in billed if line.alone_cents is not None]
         return sum(known) if billed and len(known) == len(billed) else None
 

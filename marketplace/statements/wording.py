@@ -21,6 +21,7 @@ FAILURES: Final = {
     "debit_not_authorized": N_("la banca ha respinto l'addebito"),
 }
 UNKNOWN_FAILURE: Final = N_("la banca non l'ha accettato")
+ELIDED: Final = {8, 11}  # l'otto, l'undici
 METHODS: Final = {
     "card": N_("carta che finisce per %(last4)s"),
     "sepa_debit": N_("conto che finisce per %(last4)s"),
@@ -35,6 +36,9 @@ def money(cents: int) -> str:
 def explain(line: LineFacts) -> list[str]:
     """Why a line costs what it costs, one sentence a step; each figure can be worked out from the one before."""
     why = line.explanation
+    if "was_net_cents" in why:
+        was, is_now = money(why["was_net_cents"]), money(why["now_net_cents"])
+        return [_("Rettifica: avevi pagato %(was)s, con le presenze corrette sono %(now)s.", was=was, now=is_now)]
     attendance = why["attendance"]
     if attendance == "cancelled_by_municipality":
         return [_("Giorno annullato dal Comune: non paghi. Al professionista pensa il fondo di garanzia.")]
@@ -124,7 +128,8 @@ def _failed(payment: Payment) -> Standing:
 
 
 def _on(when: date) -> str:
-    return str(_("il %(day)s", day=day(when, locale=language(), year=False).split(" ", 1)[1]))
+    words = day(when, locale=language(), year=False).split(" ", 1)[1]
+    return str(_("l'%(day)s", day=words) if when.day in ELIDED else _("il %(day)s", day=words))
 
 
 def failure(payment: Payment) -> str:

@@ -9,6 +9,7 @@ from sqlmodel import Session, select
 
 from marketplace.slots.models import MeetingState, Presence, ProposalState
 from marketplace.statements import operations
+from marketplace.statements.audit import audit
 from marketplace.statements.models import LedgerEntry, MonthClosing, Payment, Posting, Statement, StatementLine
 from marketplace.statements.operations import MonthNotOver, close_month, list_waiting
 from marketplace.vouchers.models import HoldState, ProgrammeWeek, VoucherHold
@@ -180,3 +181,43 @@ def test_a_closing_killed_anywhere_leaves_nothing_and_can_be_done_again(
     close(city)
     assert len(city.session.exec(select(LedgerEntry)).all()) == 4
     assert sum(city.session.exec(select(Posting.cents)).all()) == 0
+
+
+def test_what_is_recorded_after_the_closing_is_a_credit_on_the_next_statement(city: City) -> None:
+    group = three(city)
+    mine, other, third = group.memberships
+    city.everybody_came(group)
+    close(city)
+    before = balances(city.session)
+    meeting = group.meetings[1]
+    city.attend(meeting, {mine.id: Presence.ABSENT_NOTIFIED}, at=CLOSED_AT + timedelta(days=2))
+    closing = close_month(city.session, OFFICER, CLOSED_AT + timedelta(days=31), CITY, date(2026, 12, 1))
+    assert closing.totals["meetings_corrected"] == 1 and closing.totals["statements"] == 3
+    corrections = {
+        line.membership_id: line
+        for line in city.session.exec(select(StatementLine).where(StatementLine.kind == "correction-1")).all()
+    }
+    assert {line.net_cents for line in corrections.values()} == {-650, 425}
+    assert (corrections[mine.id].subsidy_cents, corrections[mine.id].share_cents) == (-650, -1300)
+    assert corrections[mine.id].explanation["was_net_cents"] == 650
+    after = balances(city.session)
+    assert after[f"family:{mine.household_id}"] == before[f"family:{mine.household_id}"] - 650
+    assert after[f"programme:{city.programme.id}"] == before[f"programme:{city.programme.id}"] - 650
+    credit = city.session.exec(
+        select(Statement).where(Statement.household_id == mine.household_id, Statement.month == date(2026, 12, 1))
+    ).one()
+    assert (credit.total_cents, credit.state) == (-650, "paid")
+    assert list(audit(city.session, CITY)) == []
+    city.attend(meeting, {mine.id: Presence.PRESENT}, at=CLOSED_AT + timedelta(days=40))
+    close_month(city.session, OFFICER, CLOSED_AT + timedelta(days=65), CITY, date(2027, 1, 1))
+    again = city.session.exec(select(StatementLine).where(StatementLine.kind == "correction-2")).all()
+    assert {line.net_cents for line in again} == {1300, -425}  # the voucher went back to the programme
+    assert list(audit(city.session, CITY)) == []
+    assert (other.id, third.id) != (mine.id, mine.id)
+
+
+def test_a_closing_after_a_closing_corrects_nothing_that_did_not_change(city: City) -> None:
+    city.everybody_came(three(city))
+    close(city)
+    closing = close_month(city.session, OFFICER, CLOSED_AT + timedelta(days=31), CITY, date(2026, 12, 1))
+    assert closing.totals["meetings_corrected"] == 0 and closing.totals["statements"] == 0

@@ -5,7 +5,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -100,7 +100,7 @@ def family(app: Application, city: City, number: int = 0) -> FlaskClient:
 def test_a_family_reads_why_it_pays_what_it_pays(app: Application, town: City) -> None:
     closed(town)
     page = family(app, town).get("/estratti/2026-11").text
-    assert "Novembre 2026: paghi" in page and "Addebito il 8 dicembre" in page
+    assert "Novembre 2026: paghi" in page and "Da pagare: scade l&#39;8 dicembre." in page
     assert "39,05\xa0€ : 3 = 13,02\xa0€ + 13,02\xa0€ + 13,01\xa0€; i 2 centesimi vanno ai primi dell" in page
     assert "Il buono del Comune mette" in page and "fondo di garanzia del Comune" in page
     told = family(app, town, 1).get("/estratti/2026-11").text
@@ -286,3 +286,18 @@ def test_pages_without_anything_yet_say_what_comes(app: Application, session: Se
     assert "Ancora nessun movimento" in officer.get("/comune/registro").text
     assert officer.get("/comune/rendiconti/2099-01").status_code == 422
     assert officer.post("/comune/rendiconti/2099-01/chiudi").status_code == 422
+
+
+def test_a_correction_is_explained_on_the_next_statement(app: Application, town: City) -> None:
+    closed(town)
+    group = the_group(town)
+    town.attend(
+        group.meetings[0], {group.memberships[1].id: Presence.ABSENT_NOTIFIED}, at=CLOSED_AT + timedelta(days=1)
+    )
+    close_month(town.session, OFFICER, CLOSED_AT + timedelta(days=31), CITY, date(2026, 12, 1))
+    town.session.commit()
+    browser = family(app, town, 1)
+    page = browser.get("/estratti/2026-12").text
+    assert "Rettifica: avevi pagato 13,02\xa0€, con le presenze corrette sono 0,00\xa0€." in page
+    assert "Non c'è niente da pagare" in page.replace("&#39;", "'")
+    assert browser.get("/estratti/2026-12.pdf").status_code == 200
