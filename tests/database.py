@@ -14,7 +14,7 @@ from sqlalchemy import NullPool, create_engine
 from sqlmodel import Session
 
 import marketplace
-from marketplace.demo.city import make_city
+from marketplace.demo.history import Size, make_demo
 from marketplace.installation import Installation
 from marketplace.postgres import Server, ensure_server
 from marketplace.schema import migrate
@@ -23,7 +23,8 @@ from marketplace.sealed import keyring
 ROOT = Path(__file__).parents[1]
 VAR = ROOT / "build" / "test-database"  # kept between runs, so that the next one starts at once
 SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")
-KEYS = ("a key for tests, of no use elsewhere",)
+KEYS = ("a key for tests of no use elsewhere",)
+SMALL = Size(first_families=60, families=120, first_seconds=3, second_seconds=3)
 SOURCE = Path(marketplace.__file__).parent
 _numbers = itertools.count()
 
@@ -40,18 +41,17 @@ def migrated_template(server: Server) -> str:
     return _template(server, "template", "template1", lambda draft: migrate(draft.owner_url))
 
 
-def city_template(server: Server, families: int = 80) -> str:
-    """The name of a database that holds the demo's city, a small one."""
-    return _template(server, "city", migrated_template(server), lambda draft: _make_city(draft, families))
+def city_template(server: Server) -> str:
+    """The name of a database that holds the demo with its past, in a small city."""
+    return _template(server, "city", migrated_template(server), _make_demo)
 
 
-def _make_city(installation: Installation, families: int) -> None:
+def _make_demo(installation: Installation) -> None:
     """Without an application: Playwright's event loop, where journeys run, does not let Flask end its context."""
     keyring.unlock(list(KEYS))
     engine = create_engine(installation.app_url, poolclass=NullPool)
     with Session(engine) as session:
-        make_city(session, datetime.now(UTC), families=families)
-        session.commit()
+        make_demo(session, datetime.now(UTC), lambda line: None, SMALL)
 
 
 def _template(server: Server, kind: str, base: str, fill: Callable[[Installation], object]) -> str:

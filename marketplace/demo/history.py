@@ -4,6 +4,7 @@ Every step looks first at what is there, so that a demo killed while it was made
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func
@@ -25,14 +26,25 @@ from marketplace.statements.commands import close_city_month
 from marketplace.statements.months import first_day, morning_of, next_month
 from marketplace.words import N_
 
-FIRST_FAMILIES = 180
-FIRST_SECONDS, SECOND_SECONDS = 10, 20
 SEED = 7
 
 Say = Callable[[str], None]
 
 
-def make_demo(session: Session, now: datetime, say: Say) -> None:
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many families come before the first and before the second round, and how long each of these may take."""
+
+    first_families: int = 180
+    families: int = FAMILIES
+    first_seconds: int = 10
+    second_seconds: int = 20
+
+
+WHOLE = Size()
+
+
+def make_demo(session: Session, now: datetime, say: Say, size: Size = WHOLE) -> None:
     """The whole demo in a database of its own; what exists already is left as it is."""
     begun = morning_of(first_day(first_day(local_day(now)) - timedelta(days=1)) - timedelta(days=10)) + timedelta(
         hours=8
@@ -40,19 +52,19 @@ def make_demo(session: Session, now: datetime, say: Say) -> None:
     if find_demo(session) is None:
         say(N_("Creo la città di prova: famiglie, professionisti, luoghi ..."))
         set_scope(session, Scope())
-        make_city(session, begun, SEED, FIRST_FAMILIES)
+        make_city(session, begun, SEED, size.first_families)
         session.commit()
     set_scope(session, Scope(REGGIO_EMILIA))
     if not _rounds(session):
         say(N_("Faccio il primo abbinamento ..."))
-        run_round(session, begun, REGGIO_EMILIA, FIRST_SECONDS, SEED, True, lambda line: None)
+        run_round(session, begun, REGGIO_EMILIA, size.first_seconds, SEED, True, lambda line: None)
     if _rounds(session)[0].state == RoundState.PROPOSED:
         accept_all(session, begun + timedelta(hours=20), REGGIO_EMILIA)
     if len(_rounds(session)) == 1:
         _live_until(session, now, begun, say)
         say(N_("Arrivano altre famiglie: secondo abbinamento ..."))
-        _more_families(session, now)
-        run_round(session, now, REGGIO_EMILIA, SECOND_SECONDS, SEED, True, lambda line: None)
+        _more_families(session, now, size)
+        run_round(session, now, REGGIO_EMILIA, size.second_seconds, SEED, True, lambda line: None)
     _appoint_people(session, now)
     session.commit()
 
@@ -74,11 +86,11 @@ def _live_until(session: Session, now: datetime, begun: datetime, say: Say) -> N
         month = next_month(month)
 
 
-def _more_families(session: Session, now: datetime) -> None:
+def _more_families(session: Session, now: datetime, size: Size) -> None:
     """The families that come after the first round (once: the codes of their needs tell)."""
-    last = select(Need.id).where(Need.municipality_id == REGGIO_EMILIA, Need.code == f"B{FAMILIES}")
+    last = select(Need.id).where(Need.municipality_id == REGGIO_EMILIA, Need.code == f"B{size.families}")
     if session.exec(last).first() is None:
-        add_families(session, now, range(FIRST_FAMILIES, FAMILIES), SEED)
+        add_families(session, now, range(size.first_families, size.families), SEED)
         session.commit()
 
 
