@@ -76,13 +76,14 @@ def _rounds(session: Session) -> list[Round]:
 
 
 def _live_until(session: Session, now: datetime, begun: datetime, say: Say) -> None:
-    """The meetings of each month up to today, and the closing of each month that is over."""
+    """The meetings of each month up to today; every month that is over is closed but the last, left to the officer."""
     month, today = first_day(local_day(begun)), local_day(now)
     while month <= today:
         say(N_("Passa il mese di %(month)s ...") % {"month": f"{month:%m/%Y}"})
         play_month(session, REGGIO_EMILIA, month, SEED, until=today)
-        if next_month(month) <= today:
-            close_city_month(session, now, REGGIO_EMILIA, month, lambda line: None)
+        following = next_month(month)
+        if next_month(following) <= today:
+            close_city_month(session, morning_of(following), REGGIO_EMILIA, month, lambda line: None)
         month = next_month(month)
 
 

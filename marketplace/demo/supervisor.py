@@ -18,7 +18,9 @@ from marketplace import create_app
 from marketplace.accounts.models import Municipality
 from marketplace.config import Settings
 from marketplace.db import db
+from marketplace.demo.city import REGGIO_EMILIA
 from marketplace.demo.history import make_demo
+from marketplace.demo.payments.seed import save_ways_to_pay
 from marketplace.errors import CannotRun
 from marketplace.installation import open_installation
 from marketplace.jobs import work_for_ever
@@ -76,6 +78,7 @@ def make_city_once(app: Application, say: Say) -> None:
         real = select(Municipality.id).where(col(Municipality.is_demo).is_(False))
         if db.session.exec(real).first() is None:
             make_demo(db.session, datetime.now(UTC), say)
+            save_ways_to_pay(db.session, app.config["SETTINGS"].var, REGGIO_EMILIA)
         db.session.close()
         db.engine.dispose()  # connections may not be shared with the processes that are forked next
 

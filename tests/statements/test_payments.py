@@ -3,6 +3,7 @@
 import json
 import random
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -13,6 +14,7 @@ from billing.gateway import Gateway, GatewayUnavailableError
 from billing.webhooks import Event
 from marketplace.accounts.models import Actor
 from marketplace.demo.payments import hosted
+from marketplace.demo.payments.seed import save_ways_to_pay
 from marketplace.households.models import Household
 from marketplace.messages.models import Message
 from marketplace.statements import events, methods, payments
@@ -26,7 +28,7 @@ from marketplace.statements.settlements import (
     record_bank_payouts,
     settle_month,
 )
-from tests.stand_in import StandIn
+from tests.stand_in import StandIn, running
 from tests.statements.world import CITY, CLOSED_AT, NOVEMBER, OFFICER, City, Group
 
 DUE = CLOSED_AT + timedelta(days=7)
@@ -283,3 +285,26 @@ def test_a_month_without_vouchers_has_nothing_to_settle(city: City, stand_in: St
     assert closing is not None
     with pytest.raises(NothingToSettle):
         settle_month(city.session, OFFICER, DUE, closing)
+
+
+def test_the_demos_families_pay_by_what_was_saved_for_them(city: City, tmp_path: Path) -> None:
+    for start in (9 * 60, 16 * 60):
+        group = city.group(start=start)
+        for _ in range(6):
+            city.join(group, city.household())
+        city.everybody_came(group)
+    close_month(city.session, OFFICER, CLOSED_AT, CITY, NOVEMBER)
+    for _ in range(2):
+        save_ways_to_pay(city.session, tmp_path, CITY)
+    households = city.session.exec(select(Household)).all()
+    ready = [one for one in households if one.stripe_payment_method_id]
+    assert len(ready) >= 8 and all(":" in one.stripe_method_label for one in ready)
+    with running(tmp_path) as stand_in:
+        payments.pay_through(stand_in.gateway)
+        assert stand_in.gateway.can_be_paid(group.provider.stripe_account_id or "")
+        for payment in city.session.exec(select(Payment)).all():
+            collect(city.session, payment)
+        payments.pay_through(None)
+    states = {one.household_id: one.state for one in city.session.exec(select(Payment)).all()}
+    assert all(states[one.id] in ("succeeded", "processing", "failed") for one in ready)
+    assert "succeeded" in states.values()
