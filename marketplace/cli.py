@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from sqlalchemy.exc import IntegrityError
 
 from marketplace.config import settings_from
 from marketplace.db import db
 from marketplace.errors import MarketplaceError
 from marketplace.filters import CITY
 from marketplace.installation import Installation, open_installation
-from marketplace.web import Application
+from marketplace.web import Application, conflict_of
 
 
 @click.group()
@@ -44,6 +45,9 @@ def refusals() -> Iterator[None]:
         yield
     except MarketplaceError as problem:
         say(str(problem))
+        sys.exit(1)
+    except IntegrityError as problem:
+        say(str(conflict_of(problem)))
         sys.exit(1)
 
 

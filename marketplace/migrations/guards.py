@@ -35,26 +35,37 @@ begin
   return null;
 end $$;
 
-create function count_budget() returns trigger language plpgsql as $$
-declare
-  change bigint := 0;
-  row_ voucher_hold;
+create function budget_used(state text, held bigint, committed bigint) returns bigint language sql immutable as $$
+  select case state when 'held' then held when 'committed' then committed else 0 end
+$$;
+
+create function count_budget(municipality text, programme uuid, monday date, change bigint)
+returns void language plpgsql as $$
 begin
-  if tg_op in ('UPDATE', 'DELETE') then
-    change := change - case old.state when 'held' then old.held_cents when 'committed' then old.committed_cents else 0 end;
-    row_ := old;
+  update programme_week set used_cents = used_cents + change
+    where municipality_id = municipality and programme_id = programme and week = monday;
+  if not found then
+    raise exception 'programme % has no budget for the week of %', programme, monday
+      using errcode = 'check_violation', constraint = 'budget_not_exceeded', table = 'voucher_hold';
   end if;
-  if tg_op in ('INSERT', 'UPDATE') then
-    change := change + case new.state when 'held' then new.held_cents when 'committed' then new.committed_cents else 0 end;
-    row_ := new;
-  end if;
-  if change <> 0 then
-    update programme_week set used_cents = used_cents + change
-      where municipality_id = row_.municipality_id and programme_id = row_.programme_id and week = row_.week;
-    if not found then
-      raise exception 'programme % has no budget for the week of %', row_.programme_id, row_.week
-        using errcode = 'check_violation', constraint = 'budget_not_exceeded', table = 'voucher_hold';
-    end if;
+end $$;
+
+create function count_holds() returns trigger language plpgsql as $$
+begin
+  if tg_op = 'INSERT' then
+    perform count_budget(municipality_id, programme_id, week, change) from (
+      select h.municipality_id, h.programme_id, h.week, sum(budget_used(h.state, h.held_cents, h.committed_cents))::bigint as change from arrived h
+      group by 1, 2, 3 order by 1, 2, 3) weeks where change <> 0;
+  elsif tg_op = 'DELETE' then
+    perform count_budget(municipality_id, programme_id, week, change) from (
+      select h.municipality_id, h.programme_id, h.week, -sum(budget_used(h.state, h.held_cents, h.committed_cents))::bigint as change from gone h
+      group by 1, 2, 3 order by 1, 2, 3) weeks where change <> 0;
+  else
+    perform count_budget(municipality_id, programme_id, week, change) from (
+      select municipality_id, programme_id, week, sum(used)::bigint as change from (
+        select h.municipality_id, h.programme_id, h.week, budget_used(h.state, h.held_cents, h.committed_cents) as used from arrived h
+        union all select h.municipality_id, h.programme_id, h.week, -budget_used(h.state, h.held_cents, h.committed_cents) from gone h) changed
+      group by 1, 2, 3 order by 1, 2, 3) weeks where change <> 0;
   end if;
   return null;
 end $$;
@@ -73,8 +84,12 @@ end $$;
 TRIGGERS = """
 create constraint trigger seats_within_limit after insert or update on membership
   for each row execute function seats_within_limit();
-create trigger count_budget after insert or update or delete on voucher_hold
-  for each row execute function count_budget();
+create trigger count_holds_in after insert on voucher_hold
+  referencing new table as arrived for each statement execute function count_holds();
+create trigger count_holds_out after delete on voucher_hold
+  referencing old table as gone for each statement execute function count_holds();
+create trigger count_holds_changed after update on voucher_hold
+  referencing old table as gone new table as arrived for each statement execute function count_holds();
 create constraint trigger entry_balances after insert on posting deferrable initially deferred
   for each row execute function entry_balances();
 """
