@@ -46,9 +46,10 @@ class Option:
 
 @dataclass(frozen=True)
 class Addition:
-    """The slots that serve one more need, new or widened, and by how much the objective would rise."""
+    """The slots that serve one more need, new or widened, what it pays, and by how much the objective would rise."""
 
     slots: tuple[Slot, ...]
+    net_cents: int
     extra_cents: Fraction
 
 
@@ -73,8 +74,9 @@ class Beside:
                 extra = sum((option.extra_cents for option in chosen), -unserved_cost(self._instance, need))
                 if best is not None and extra >= best.extra_cents:
                     break
-                if self._holds(provider, need, [option.slot for option in chosen]):
-                    best = Addition(tuple(option.slot for option in chosen), extra)
+                slots = [option.slot for option in chosen]
+                if (net := self._net_cents(provider, need, slots)) is not None:
+                    best = Addition(tuple(slots), net, extra)
                     break
         return best
 
@@ -190,22 +192,25 @@ class Beside:
                 found[one].append(view.slot)
         return found
 
-    def _holds(self, provider: Provider, need: Need, slots: list[Slot]) -> bool:
-        """Whether the provider's week holds with these slots, everybody in it can pay, and the budgets last."""
+    def _net_cents(self, provider: Provider, need: Need, slots: list[Slot]) -> int | None:
+        """What the need pays in these slots; None where the provider's week, a member's limit or a budget breaks."""
         changed = {slot.id: slot for slot in slots}
         kept = tuple(view.slot for view in self._week.by_provider.get(provider.id, []) if view.slot.id not in changed)
         paid, spent = [], dict(self._spent)
         for slot in slots:
             paid.append(replace(slot, members=tuple(self._subsidised(slot, member, spent) for member in slot.members)))
-        own = [self._subsidy(need, member) for slot in paid for member in slot.members if member.need == need.id]
         if need.subsidy is not None:
             programme = need.subsidy.programme
-            if spent.get(programme, 0) + sum(own) <= budget_of(self._instance, programme):
-                spent[programme] = spent.get(programme, 0) + sum(own)
+            due = sum(self._subsidy(need, slot.members[-1]) for slot in paid)
+            if spent.get(programme, 0) + due <= budget_of(self._instance, programme):
+                spent[programme] = spent.get(programme, 0) + due
                 paid = [_with_subsidies(slot, need.id, self._subsidy(need, slot.members[-1])) for slot in paid]
         if any(cents > budget_of(self._instance, programme) for programme, cents in spent.items()):
-            return False
-        return not broken(Week(self._instance, (*kept, *paid)), PROVIDER_RULES)
+            return None
+        if broken(Week(self._instance, (*kept, *paid)), PROVIDER_RULES):
+            return None
+        own = [member for slot in paid for member in slot.members if member.need == need.id]
+        return sum(member.share_cents - member.subsidy_cents for member in own)
 
     def _subsidised(self, slot: Slot, member: Member, spent: dict[str, int]) -> Member:
         """A member with its subsidy anew, if it has one; the difference goes to its programme's account."""

@@ -16,6 +16,7 @@ from matching.alone import Alone
 from matching.arrays import Ints
 from matching.assemble import subsidise
 from matching.beside import Addition, Beside, with_addition
+from matching.change import Changes
 from matching.company import Companies, is_affordable
 from matching.distance import distance_km
 from matching.groups import DAY, MEMBERS, NEED, SHARE
@@ -49,7 +50,7 @@ def settle(problem: Problem, slots: Sequence[Slot], seconds: float) -> Settled:
     while explainer.has_grown:  # what was said of the others may no longer hold
         explainer.has_grown = False
         unserved = explainer.unserved()
-    return Settled(explainer.slots, unserved)
+    return Settled(explainer.slots, explainer.with_changes(unserved))
 
 
 class Explainer:
@@ -80,6 +81,15 @@ class Explainer:
             if need.id not in self._week.sessions
         ]
         return tuple(Unserved(name, *reason) for name, reason in reasons if name not in self._week.sessions)
+
+    def with_changes(self, unserved: tuple[Unserved, ...]) -> tuple[Unserved, ...]:
+        """The same with the smallest change that would help, for as many as there is time for."""
+        changes = Changes(self._instance, self.slots, lambda: time.monotonic() < self._ends)
+        found = []
+        for one in unserved:
+            change = changes.smallest(self._instance.needs[one.need], one.reason)
+            found.append(one if change is None else replace(one, detail=dict(one.detail) | {"change": change}))
+        return tuple(found)
 
     def _reason(self, index: int, need: Need) -> tuple[str, dict[str, Any]]:
         """The reason and its detail for the need, the `index`-th of the instance."""

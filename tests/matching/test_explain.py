@@ -18,11 +18,19 @@ PLANS_MAX = 4_000
 SEATS_ADDED = 3
 
 
-def reasons_of(content):
+def unserved_of(content):
     read = instance_from_json(content)
     plan = solve(read, seconds=30)
     assert check(read, plan) == []
-    return {one.need: (one.reason, dict(one.detail)) for one in plan.unserved}
+    return plan.unserved
+
+
+def reasons_of(content):
+    """By need: the reason and its detail, but for the change that would help."""
+    return {
+        one.need: (one.reason, {key: value for key, value in one.detail.items() if key != "change"})
+        for one in unserved_of(content)
+    }
 
 
 def least_objective(of, name):
@@ -170,3 +178,16 @@ def test_a_need_is_outcompeted_when_others_use_what_it_needs():
         [need("a", **child), need("b", **child, priority=2.0)], [provider("q1", offer(service=PRESENCE))], [venue()]
     )
     assert reasons_of(city) == {"a": ("outcompeted", {})}
+
+
+def test_the_smallest_change_that_would_help_is_told():
+    dear = need("a", price_max_cents_per_hour=1500, group_max=1)
+    far = need("b", lat=44.705, travel_km_max=1.2, windows=[window(1)])
+    early = need("c", windows=[window(2, 780, 885)])
+    week = [window(0), window(1), window(2)]
+    city = instance([dear, far, early], [provider("q1", visits_homes=False, windows=week)], [venue(windows=week)])
+    assert {one.need: one.detail["change"] for one in unserved_of(city)} == {
+        "a": {"price_cents_per_hour": 500},
+        "b": {"travel_km": 0.5},
+        "c": {"windows_minutes": 30, "day": 2},
+    }
