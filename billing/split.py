@@ -4,9 +4,12 @@ Formulas are rules 8 to 10 of the matching contract. All arithmetic is on exact 
 denominator); a slot's cost is rounded once, its shares by largest remainder, so that they always sum to the cost.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
-from math import lcm
+from itertools import combinations, pairwise
+from math import factorial, lcm
 
 from billing.money import largest_remainder, round_half_up
 
@@ -107,3 +110,131 @@ def _split_common_time(
     if len(presences) == 1:
         return cents, [cents]
     return cents, largest_remainder(cents, [cost * presence[2] for presence in presences], MINUTES_PER_HOUR * present)
+
+
+class Split(StrEnum):
+    """How a group shares its cost; the first is the rule, the others a group may choose unanimously."""
+
+    BY_SEAT = "by_seat"
+    BY_FAMILY = "by_family"
+    SEAT_HOURS = "seat_hours"
+    SHAPLEY = "shapley"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a slot's offer and venue ask: cents an hour, and the minutes that are charged at least."""
+
+    rate_cents_per_hour: int
+    extra_seat_cents_per_hour: int
+    venue_cents_per_hour: int
+    minutes_min: int
+
+    def cost(self, presences: Sequence[Presence]) -> Fraction:
+        """The exact cost of a slot with these presences, in cents; nobody costs nothing."""
+        if not presences:
+            return Fraction(0)
+        return exact_cost(
+            self.rate_cents_per_hour,
+            self.extra_seat_cents_per_hour,
+            self.venue_cents_per_hour,
+            self.minutes_min,
+            presences,
+        )
+
+
+def split_among_families(split: Split, price: Price, families: Sequence[Sequence[Presence]]) -> list[int]:
+    """Each family's share of one slot in cents, by the way of splitting that the group chose; they sum to its cost.
+
+    A family's presences are its people's, at least one. `BY_FAMILY`: each moment is split evenly among the families
+    present, the missing time by the minutes that they are; `SEAT_HOURS`: everything by seat-minutes (the French rule);
+    `SHAPLEY`: each pays what it adds, on the average over all orders of coming (up to `SUBGROUP_MAX` families).
+    """
+    whole = [presence for family in families for presence in family]
+    cost = price.cost(whole)
+    exact = _SPLITS[split](price, families, cost)
+    denominator = lcm(*(share.denominator for share in exact))
+    cents = round_half_up(cost.numerator, cost.denominator)
+    return largest_remainder(cents, [int(share * denominator) for share in exact], denominator)
+
+
+def groups_better_off_alone(
+    price: Price, families: Sequence[Sequence[Presence]], shares_cents: Sequence[int]
+) -> list[tuple[int, ...]]:
+    """The sub-groups (indices of families) that would pay less on their own, a cent of rounding each left aside."""
+    return [
+        group
+        for group in _subgroups(len(families))
+        if price.cost([presence for index in group for presence in families[index]])
+        < sum(shares_cents[index] for index in group) - len(group)
+    ]
+
+
+SUBGROUP_MAX = 8
+"""Among more families sub-groups are not enumerated."""
+
+
+def _by_seat(price: Price, families: Sequence[Sequence[Presence]], cost: Fraction) -> list[Fraction]:
+    return _by_moment(price, families, cost, lambda seats: seats)
+
+
+def _by_family(price: Price, families: Sequence[Sequence[Presence]], cost: Fraction) -> list[Fraction]:
+    return _by_moment(price, families, cost, lambda seats: min(seats, 1))
+
+
+def _by_moment(
+    price: Price, families: Sequence[Sequence[Presence]], cost: Fraction, weight: Callable[[int], int]
+) -> list[Fraction]:
+    """Each moment split by the weight of the seats that a family has there, the missing time by weight-minutes."""
+    shares = [Fraction(0)] * len(families)
+    minutes = [0] * len(families)
+    shared = Fraction(0)
+    instants = sorted({instant for family in families for start, end, _ in family for instant in (start, end)})
+    for since, until in pairwise(instants):
+        seats = [sum(own for start, end, own in family if start <= since < end) for family in families]
+        if not any(seats):
+            continue
+        part = Price(price.rate_cents_per_hour, price.extra_seat_cents_per_hour, price.venue_cents_per_hour, 0).cost(
+            [(since, until, sum(seats))]
+        )
+        weights = [weight(own) for own in seats]
+        for index, own in enumerate(weights):
+            shares[index] += part * own / sum(weights)
+            minutes[index] += own * (until - since)
+        shared += part
+    missing = cost - shared
+    return [share + missing * own / sum(minutes) for share, own in zip(shares, minutes, strict=True)]
+
+
+def _by_seat_hours(price: Price, families: Sequence[Sequence[Presence]], cost: Fraction) -> list[Fraction]:
+    minutes = [sum(seats * (end - start) for start, end, seats in family) for family in families]
+    return [cost * own / sum(minutes) for own in minutes]
+
+
+def _shapley(price: Price, families: Sequence[Sequence[Presence]], cost: Fraction) -> list[Fraction]:
+    count = len(families)
+    costs = {
+        group: price.cost([presence for index in group for presence in families[index]])
+        for group in ((), *_subgroups(count))
+    }
+    shares = [Fraction(0)] * count
+    for group, own in costs.items():
+        for index in set(range(count)) - set(group):  # those who may come next, in as many orders
+            orders = factorial(len(group)) * factorial(count - len(group) - 1)
+            shares[index] += Fraction(orders, factorial(count)) * (costs[tuple(sorted((*group, index)))] - own)
+    return shares
+
+
+def _subgroups(count: int) -> list[tuple[int, ...]]:
+    """All groups of up to `count` families, none empty, each in order."""
+    if count > SUBGROUP_MAX:
+        raise ValueError(f"sub-groups of more than {SUBGROUP_MAX} families are not enumerated")
+    return [group for size in range(1, count + 1) for group in combinations(range(count), size)]
+
+
+_SPLITS: dict[Split, Callable[[Price, Sequence[Sequence[Presence]], Fraction], list[Fraction]]] = {
+    Split.BY_SEAT: _by_seat,
+    Split.BY_FAMILY: _by_family,
+    Split.SEAT_HOURS: _by_seat_hours,
+    Split.SHAPLEY: _shapley,
+}

@@ -5,7 +5,15 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.split import exact_cost, split_slot, subsidy_cents
+from billing.split import (
+    Price,
+    Split,
+    exact_cost,
+    groups_better_off_alone,
+    split_among_families,
+    split_slot,
+    subsidy_cents,
+)
 
 
 def presences():
@@ -73,3 +81,52 @@ def test_a_subsidy_is_rounded_down_and_capped_by_hour_and_seat():
     assert subsidy_cents(1650, 50, 400, 90, 1) == 600
     assert subsidy_cents(1650, 50, 400, 90, 2) == 825
     assert subsidy_cents(999, Fraction("33.3"), None, 60, 1) == 332
+
+
+HOURS = 60
+TWO_CHILDREN_AND_ONE = [[(0, 40 * HOURS, 1), (0, 15 * HOURS, 1)], [(0, 40 * HOURS, 1)]]
+"""Two children for 40 and 15 hours, against one child for 40."""
+
+
+TEN_EUROS = Price(1000, 0, 0, 0)
+
+
+def shares_of(split, price=TEN_EUROS, families=TWO_CHILDREN_AND_ONE):
+    return split_among_families(split, price, families)
+
+
+def test_the_french_rule_splits_by_child_hours():
+    assert shares_of(Split.SEAT_HOURS) == [23158, 16842], "57.89 % and 42.11 % of 400 euros"
+
+
+def test_other_splits_go_moment_by_moment():
+    assert shares_of(Split.BY_SEAT) == [10000 + 12500, 5000 + 12500]
+    assert shares_of(Split.BY_FAMILY) == [20000, 20000]
+
+
+def test_each_pays_on_the_average_what_it_adds():
+    families = [[(0, 60, 1)], [(0, 120, 1)]]
+    assert shares_of(Split.SHAPLEY, Price(1000, 200, 0, 0), families) == [600, 1600]
+    assert shares_of(Split.BY_SEAT, Price(1000, 200, 0, 0), families) == [600, 1600]
+
+
+def test_a_family_that_would_pay_less_alone_is_found():
+    families = [[(0, 60, 1)], [(0, 600, 1)]]
+    shares = shares_of(Split.BY_SEAT, families=families)
+    assert shares == [500, 9500]
+    assert groups_better_off_alone(TEN_EUROS, families, shares) == []
+    assert groups_better_off_alone(TEN_EUROS, families, [1500, 8500]) == [(0,)]
+
+
+@given(
+    st.lists(presences(), min_size=1, max_size=4), st.integers(0, 3000), st.integers(0, 3000), st.sampled_from(Split)
+)
+def test_every_split_sums_to_the_cost(families, rate, extra, split):
+    price = Price(rate, min(extra, rate), 100, 90)
+    whole = [presence for family in families for presence in family]
+    cost, by_member = split_slot(rate, min(extra, rate), 100, 90, whole)
+    shares = split_among_families(split, price, families)
+    assert sum(shares) == cost
+    assert all(share >= 0 for share in shares)
+    if split == Split.BY_SEAT and all(len(family) == 1 for family in families):
+        assert shares == by_member
