@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from flask import Blueprint, render_template
+from flask import Blueprint, Response, jsonify, render_template
 from sqlalchemy import func
 from sqlmodel import col, select
 
@@ -14,6 +14,7 @@ from marketplace.accounts.models import Role
 from marketplace.accounts.policy import get_policy
 from marketplace.db import db
 from marketplace.filters import subject_words
+from marketplace.home.own_data import own_data
 from marketplace.households import operations as households
 from marketplace.needs import drafts
 from marketplace.needs import operations as needs
@@ -27,6 +28,7 @@ from marketplace.web import actor, allow, now, today
 blueprint = Blueprint("family", __name__)
 
 DAYS_AHEAD = 7
+WEEKS_AHEAD = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,7 @@ def today_page() -> str:
         household=households.get_household(db.session, actor()),
         to_answer=[one for one in proposals if one.state == "proposed" and one.deadline >= now()],
         waiting=[one for one in proposals if one.state == "accepted"],
-        meetings=agenda.list_household_meetings(
-            db.session, municipality_id, household_id, today(), today() + timedelta(days=DAYS_AHEAD)
-        ),
+        meetings=coming_meetings(household_id),
         due=list_due(household_id),
         draft=drafts.find_draft(db.session, actor()),
         open_needs=[one for one in mine if one.state == NeedState.OPEN],
@@ -73,6 +73,16 @@ def household() -> UUID:
     return found
 
 
+def coming_meetings(household_id: UUID) -> list[agenda.MeetingFacts]:
+    """Those of the next days, or else the next one."""
+    found = agenda.list_household_meetings(
+        db.session, actor().municipality_id, household_id, today(), today() + timedelta(weeks=WEEKS_AHEAD)
+    )
+    to_come = [one for one in found if one.ends_at > now()]
+    soon = [one for one in to_come if one.held_on <= today() + timedelta(days=DAYS_AHEAD)]
+    return soon or to_come[:1]
+
+
 def list_due(household_id: UUID) -> Sequence[Statement]:
     """Statements that wait for money, the overdue first."""
     return db.session.exec(
@@ -85,6 +95,15 @@ def list_due(household_id: UUID) -> Sequence[Statement]:
         )
         .order_by(col(Statement.state).desc(), col(Statement.month))
     ).all()
+
+
+@blueprint.get("/profilo/dati.json")
+@allow(Role.FAMILY)
+def download_own_data() -> Response:
+    """All that is kept of the family, to take away."""
+    answer = jsonify(own_data(db.session, actor()))
+    answer.headers["Content-Disposition"] = "attachment; filename=condiviso-dati.json"
+    return answer
 
 
 @blueprint.get("/buoni")

@@ -181,6 +181,15 @@ def test_a_new_account_registers_its_family_first(app, client):
     assert client.get("/esigenze/nuova").location == "/famiglia/nuova"
 
 
+def test_a_family_takes_its_own_data_away(client, luca):
+    write(client, luca)
+    client.post(STEPS + "riepilogo", data={})
+    found = client.get("/profilo/dati.json").json
+    assert (found["household"][0]["tax_code"], found["person"][0]["name"]) == ("RSSMRA85D41A794Y", "Luca")
+    assert found["need"][0]["topic"] == "maths"
+    assert "tax_code_index" not in found["household"][0]
+
+
 @pytest.mark.parametrize(
     "path", ["/oggi", "/esigenze", "/buoni", "/calendario", "/gruppi", "/profilo", "/calendario.ics"]
 )

@@ -9,12 +9,19 @@ function styleOf(feature) {
   return { color: colour, weight: 2, fillColor: colour, fillOpacity: Math.min(0.08 + 0.6 * weight, 0.7) };
 }
 
+// A circle in metres can be measured only on a map that looks somewhere already.
+function somewhere(places) {
+  let at = places.features[0]?.geometry.coordinates ?? [12.5, 42];
+  while (Array.isArray(at[0])) at = at[0];
+  return [at[1], at[0]];
+}
+
 async function draw(box) {
   const answer = await fetch(box.dataset.map, { headers: { Accept: "application/geo+json" } });
   if (!answer.ok) return;
   const places = await answer.json();
   box.hidden = false;
-  const map = L.map(box, { scrollWheelZoom: false, attributionControl: false });
+  const map = L.map(box, { scrollWheelZoom: false, attributionControl: false }).setView(somewhere(places), 14);
   const layer = L.geoJSON(places, {
     style: styleOf,
     pointToLayer: (feature, at) => {
