@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,14 @@ from werkzeug.test import TestResponse
 from marketplace import jobs, web
 from marketplace.accounts.models import Role
 from marketplace.accounts.sign_in import add_user, appoint
+from marketplace.db import Scope, set_scope
 from marketplace.demo.payments import hosted
 from marketplace.demo.payments.webhooks import signature
 from marketplace.households.models import Household
 from marketplace.installation import Installation
 from marketplace.slots.models import Presence
 from marketplace.statements import payments
+from marketplace.statements.audit import audit
 from marketplace.statements.models import MonthClosing, StripeEvent
 from marketplace.statements.operations import close_month
 from marketplace.web import Application
@@ -301,3 +305,22 @@ def test_a_correction_is_explained_on_the_next_statement(app: Application, town:
     assert "Rettifica: avevi pagato 13,02\xa0€, con le presenze corrette sono 0,00\xa0€." in page
     assert "Non c'è niente da pagare" in page.replace("&#39;", "'")
     assert browser.get("/estratti/2026-12.pdf").status_code == 200
+
+
+def test_two_closings_at_once_close_once(app: Application, town: City, installation: Installation) -> None:
+    engine = create_engine(installation.app_url)
+    together = threading.Barrier(2)
+
+    def close_alone(_: int) -> UUID:
+        with Session(engine) as session:
+            set_scope(session, Scope(CITY))
+            together.wait()
+            closing = close_month(session, OFFICER, CLOSED_AT, CITY, NOVEMBER)
+            session.commit()
+            return closing.id
+
+    with ThreadPoolExecutor(2) as both:
+        ids = set(both.map(close_alone, range(2)))
+    engine.dispose()
+    assert len(ids) == 1 and len(town.session.exec(select(MonthClosing)).all()) == 1
+    assert list(audit(town.session, CITY)) == []
