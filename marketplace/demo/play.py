@@ -140,7 +140,8 @@ def _presence(
     if luck < ABSENT_TOLD + ILL:
         membership = session.get_one(Membership, (municipality_id, membership_id))
         ill = luck < ILL
-        told_at = instant(meeting.held_on, 7 * 60) if ill else meeting.starts_at - timedelta(hours=30)
+        early = min(instant(meeting.held_on, 7 * 60), meeting.starts_at - timedelta(minutes=30))
+        told_at = early if ill else meeting.starts_at - timedelta(hours=30)
         by = _for_family(municipality_id, membership.household_id)
         return report_absence(session, by, told_at, meeting.id, membership_id, illness=ill)
     return Presence.ABSENT if luck < ABSENT_TOLD + ILL + ABSENT_UNTOLD else Presence.PRESENT
