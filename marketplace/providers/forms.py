@@ -28,9 +28,10 @@ from marketplace.places.models import Venue
 from marketplace.providers.details import Profile, Terms
 from marketplace.providers.models import DocumentKind, Provider
 from marketplace.school import SCHOOLS
+from marketplace.states import STATES
 from marketplace.words import N_
 
-SERVICES = {"tutoring": N_("Ripetizioni"), "babysitting": N_("Babysitter"), "home_care": N_("Assistenza")}
+SERVICES = STATES["service"]
 DOCUMENTS = {
     DocumentKind.CRIMINAL_RECORD: N_("Certificato del casellario giudiziale"),
     DocumentKind.IDENTITY: N_("Documento d'identità"),
