@@ -47,6 +47,7 @@ def proposal_page(proposal: ProposalFacts, form: DeclineForm) -> ResponseReturnV
         need=need,
         person=get_person(db.session, actor(), need.person_id),
         form=form,
+        has_method=get_household(db.session, actor()).stripe_payment_method_id is not None,
         is_open=proposal.state == ProposalState.PROPOSED and now() <= proposal.deadline,
         can_decline=proposal.state in queries.TO_ANSWER and now() <= proposal.deadline,
         policy=policy(),
