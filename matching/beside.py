@@ -4,7 +4,7 @@ The need joins slots that there are, or has slots of its own; nobody else comes 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -56,18 +56,21 @@ class Addition:
 class Beside:
     """A plan's week, indexed for asking what one more need would cost."""
 
-    def __init__(self, week: Week, companies: Companies) -> None:
+    def __init__(self, week: Week, companies: Companies, has_time: Callable[[], bool]) -> None:
         self._week = week
+        self._has_time = has_time
         self._instance: Instance = week.instance
         self._companies = companies
 
     def cheapest(self, need: Need) -> Addition | None:
-        """The addition with which the objective rises least; None where the need cannot be added."""
+        """The addition with which the objective rises least; None where the need cannot be added, or time runs out."""
         best: Addition | None = None
         for name, places in self._companies.places(need).items():
             provider = self._instance.providers[name]
             days: dict[int, list[Option]] = defaultdict(list)
             for option in self._options(provider, need, places):
+                if not self._has_time():
+                    return None
                 days[option.slot.day].append(option)
             cheapest = [sorted(options, key=_extra)[:2] for options in days.values()]
             for chosen in _weeks(cheapest, need.sessions):

@@ -58,7 +58,7 @@ class Changes:
         """How the changed need could be served beside the plan."""
         instance = replace(self._instance, needs=dict(self._instance.needs) | {need.id: need})
         companies = Companies(instance, Alone(instance))
-        return Beside(Week(instance, self._slots), companies).cheapest(need)
+        return Beside(Week(instance, self._slots), companies, self._has_time).cheapest(need)
 
     def _dearer(self, need: Need) -> Iterator[Change]:
         """A higher price limit: as high as the cheapest addition without one asks."""

@@ -32,7 +32,7 @@ MINUTES_PER_HOUR = 60
 
 @dataclass(frozen=True)
 class Company:
-    """`short_by` seats make the need servable (None: no number does); `price_cents_per_hour` is the cheapest week's."""
+    """`short_by` seats make the need servable; if no number does (None), `price_cents_per_hour` is the least asked."""
 
     short_by: int | None
     price_cents_per_hour: int
@@ -49,18 +49,28 @@ class Companies:
         """How many more seats like its own the need lacks for a week that it can pay, or the price of the cheapest."""
         cheapest: int | None = None
         short_by: int | None = None
-        for provider, places in self.places(need).items():
-            for more in range(SEATS_TRIED):
-                week = self._week_cents(self._instance.providers[provider], need, places, more)
+        for name, places in self.places(need).items():
+            provider = self._instance.providers[name]
+            for more in range(self._most(provider, need) if short_by is None else short_by):
+                week = self._week_cents(provider, need, places, more)
                 if week is None:
                     continue
                 cheapest = week if cheapest is None else min(cheapest, week)
                 if is_affordable(need, week):
-                    short_by = more if short_by is None else min(short_by, more)
+                    short_by = more
                     break
+            if short_by == 0:
+                break
         if cheapest is None:  # no group of any size keeps the rules: at least what an offer asks for it alone
             cheapest = self._alone_cents(need)
         return Company(short_by, price_per_hour(need, cheapest))
+
+    def _most(self, provider: Provider, need: Need) -> int:
+        """More seats than so many are no use with this provider."""
+        if self._instance.services[need.service].mode == Mode.ROUND:
+            return SEATS_TRIED
+        seats_max = max((offer.seats_max for offer in provider.offers if offer_suits(offer, need)), default=0)
+        return min(SEATS_TRIED, max(0, seats_max - need.seats + 1))
 
     def _alone_cents(self, need: Need) -> int:
         """What the need would pay for a week alone by its cheapest offer, were it not too large or too small for it."""
@@ -90,16 +100,16 @@ class Companies:
     def _week_cents(self, provider: Provider, need: Need, places: list[Place], more: int) -> int | None:
         """What the need pays, net of its full subsidy, for its cheapest week with so many more seats; None if none."""
         days: dict[int, int] = {}
+        length = self._length(need, more)
+        if length > provider.minutes_max_per_day or need.sessions * length > provider.minutes_max_per_week:
+            return None
         for place in places:
-            net = self.net_cents(provider, need, place, more)
-            if net is None:
-                continue
-            length = self._length(need, more)
-            if length > provider.minutes_max_per_day:
-                continue
-            for window in self.windows(provider, need, place, length):
-                days[window.day] = min(net, days.get(window.day, net))
-        if len(days) < need.sessions or need.sessions * self._length(need, more) > provider.minutes_max_per_week:
+            windows = self.windows(provider, need, place, length)
+            net = self.net_cents(provider, need, place, more) if windows else None
+            if net is not None:
+                for window in windows:
+                    days[window.day] = min(net, days.get(window.day, net))
+        if len(days) < need.sessions:
             return None
         return sum(sorted(days.values())[: need.sessions])
 

@@ -31,8 +31,9 @@ DAYS = 7
 NO_WEEK = 1 << 60
 SLOTS_CHECKED_MAX = 1000
 """In larger plans nothing is added: every addition is checked with the whole plan."""
-NEIGHBOURS_MAX = 100
-NEEDS_EMPTIED_MAX, STEPS_MAX, COLUMNS_MAX = 300, 200_000, 1 << 20
+NEIGHBOURS_MAX = 40
+NEIGHBOURS_STEPS_MAX = 2_000
+NEEDS_EMPTIED_MAX, STEPS_MAX, COLUMNS_MAX = 300, 100_000, 1 << 18
 
 
 @dataclass
@@ -67,10 +68,13 @@ class Explainer:
         self.has_grown = False
         self._stand(slots)
 
+    def _has_time(self) -> bool:
+        return time.monotonic() < self._ends
+
     def _stand(self, slots: tuple[Slot, ...]) -> None:
         self.slots = slots
         self._week = Week(self._instance, slots)
-        self._beside = Beside(self._week, self._companies)
+        self._beside = Beside(self._week, self._companies, self._has_time)
         self._exact = exact_objective(self._instance, slots)
 
     def unserved(self) -> tuple[Unserved, ...]:
@@ -84,7 +88,7 @@ class Explainer:
 
     def with_changes(self, unserved: tuple[Unserved, ...]) -> tuple[Unserved, ...]:
         """The same with the smallest change that would help, for as many as there is time for."""
-        changes = Changes(self._instance, self.slots, lambda: time.monotonic() < self._ends)
+        changes = Changes(self._instance, self.slots, self._has_time)
         found = []
         for one in unserved:
             change = changes.smallest(self._instance.needs[one.need], one.reason)
@@ -103,7 +107,7 @@ class Explainer:
         """The first of the reasons that do not depend on the plan."""
         if (first := self._alone.reason(need)) is not None:
             return first, {}
-        if self._weeks[0][index] == NO_WEEK and time.monotonic() < self._ends:
+        if self._weeks[0][index] == NO_WEEK and self._has_time():
             company = self._companies.of(need)
             if company.short_by is None:
                 return "too_expensive", {"price_cents_per_hour": company.price_cents_per_hour}
@@ -114,9 +118,9 @@ class Explainer:
     def _fewest(self, need: Need, enough: int) -> int:
         """How many more seats like its own the need lacks when the instance's other needs may come too."""
         for count in range(1, enough):
-            if time.monotonic() >= self._ends:
+            if not self._has_time():
                 break
-            problem = make_problem(self._neighbourhood(need, count), STEPS_MAX, COLUMNS_MAX)
+            problem = make_problem(self._neighbourhood(need, count), NEIGHBOURS_STEPS_MAX, COLUMNS_MAX)
             if cheapest_weeks(problem)[0][0] != NO_WEEK:
                 return count
         return enough
@@ -126,7 +130,7 @@ class Explainer:
         others = [one for one in self._instance.needs.values() if one.service == need.service and one.id != need.id]
         others.sort(key=lambda one: distance_km(need.lat, need.lon, one.lat, one.lon))
         seats = [replace(need, id=f"{need.id}+{number}\n", seats=1, person=None) for number in range(count)]
-        providers = {name: one for name, one in self._instance.providers.items() if self._alone.covers(one, need)}
+        providers = {name: self._instance.providers[name] for name in self._companies.places(need)}
         needs = {one.id: one for one in [need, *seats, *others[:NEIGHBOURS_MAX]]}
         return replace(self._instance, needs=needs, providers=providers, pinned=())
 
@@ -139,7 +143,7 @@ class Explainer:
             and subsidy_cents > self._beside.left_cents(need.subsidy.programme)
         ):
             return "budget_exhausted", {}
-        addition = self._beside.cheapest(need) if time.monotonic() < self._ends else None
+        addition = self._beside.cheapest(need)
         if addition is not None:
             cents = round_half_up(self._exact + addition.extra_cents) - round_half_up(self._exact)
             if cents > 0:
