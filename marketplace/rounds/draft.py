@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 
 from marketplace.accounts.policy import get_policy
 from marketplace.rounds.city import City
-from marketplace.rounds.instances import Json
+from marketplace.rounds.standing import Json
 from marketplace.slots.calendar import first_possible, local_day, mondays_of
 from marketplace.slots.group import (
     Cap,

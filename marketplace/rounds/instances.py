@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from sqlmodel import Session, col, select
@@ -19,17 +18,26 @@ from marketplace.households.models import Household, MeansTest, MeansTestState
 from marketplace.needs.models import Need, NeedState, Service
 from marketplace.places.models import Venue
 from marketplace.providers.models import Accreditation, Offer, Provider, ProviderVenue
-from marketplace.slots.models import Membership, ProposalState, Slot, SlotState
+from marketplace.rounds.pins import pin_what_holds
+from marketplace.rounds.standing import (
+    Json,
+    Standing,
+    frozen_offer,
+    frozen_subsidies,
+    has_same_terms,
+    list_standing,
+    number,
+    pinned_json,
+)
 from marketplace.vouchers.models import Programme
 
-Json = dict[str, Any]
-Standing = tuple[Slot, list[Membership]]
 GRID_MINUTES = 15
 
 
 def build_instance(session: Session, municipality_id: str, on: date) -> Json:
     """The instance/1 (matching.md) of open needs and standing slots, with the providers accredited on the day `on`.
 
+    A standing slot that no longer keeps the rules is not pinned: it is kept out of the others' way (rounds/pins.py).
     Rows are ordered by code, so that equal data give equal bytes. The session must see the whole municipality.
     """
     policy = get_policy(session, municipality_id, on)
@@ -39,7 +47,9 @@ def build_instance(session: Session, municipality_id: str, on: date) -> Json:
     needs = _needs(session, municipality_id, {member.need_id for _, members in standing for member in members})
     incomes = current_isee(session, municipality_id, {household.id for _, household in needs}, on)
     municipality = session.get_one(Municipality, municipality_id)
-    return {
+    frozen = frozen_subsidies(session, standing)
+    venues = _venues(session, municipality_id)
+    city = {
         "format": "instance/1",
         "name": f"{municipality.name} {on.isoformat()}",
         "grid_minutes": GRID_MINUTES,
@@ -53,38 +63,14 @@ def build_instance(session: Session, municipality_id: str, on: date) -> Json:
         ],
         "needs": [
             need_json(need, household, policy, entitlement(programmes, need.service, incomes.get(household.id)))
+            | frozen.get(need.id, {})
             for need, household in needs
         ],
         "providers": _providers_json(session, municipality_id, providers, standing, policy),
-        "venues": [venue_json(venue) for venue in _venues(session, municipality_id)],
-        "pinned": _pinned(session, municipality_id, providers, [need for need, _ in needs], standing),
+        "venues": [venue_json(venue) for venue in venues],
+        "pinned": pinned_json(providers, [need for need, _ in needs], venues, standing),
     }
-
-
-def list_standing(session: Session, municipality_id: str, providers: set[UUID], on: date) -> list[Standing]:
-    """The slots of `providers` that stand on the day `on`, each with its active members in order."""
-    slots = session.exec(
-        select(Slot)
-        .where(
-            Slot.municipality_id == municipality_id,
-            col(Slot.state).in_((SlotState.PROPOSED, SlotState.CONFIRMED, SlotState.RUNNING)),
-            Slot.last_date >= on,
-            col(Slot.provider_id).in_(providers),
-        )
-        .order_by(Slot.plan_slot, col(Slot.id))
-    ).all()
-    members: dict[UUID, list[Membership]] = defaultdict(list)
-    for membership in session.exec(
-        select(Membership)
-        .where(
-            Membership.municipality_id == municipality_id,
-            col(Membership.slot_id).in_([slot.id for slot in slots]),
-            col(Membership.state).in_((ProposalState.PROPOSED, ProposalState.ACCEPTED, ProposalState.CONFIRMED)),
-        )
-        .order_by(col(Membership.rank), col(Membership.id))
-    ):
-        members[membership.slot_id].append(membership)
-    return [(slot, members[slot.id]) for slot in slots if members[slot.id]]
+    return pin_what_holds(city)
 
 
 def _needs(session: Session, municipality_id: str, standing: set[UUID]) -> list[tuple[Need, Household]]:
@@ -235,8 +221,8 @@ def _providers_json(
     ):
         offers[offer.provider_id] += safe_offers(offer, policy)
     for slot, _ in standing:
-        if not any(_same_terms(slot, offer) for offer in offers[slot.provider_id]):
-            offers[slot.provider_id].append(_frozen_offer(slot))
+        if not any(has_same_terms(slot, offer) for offer in offers[slot.provider_id]):
+            offers[slot.provider_id].append(frozen_offer(slot))
     venues: dict[UUID, list[str]] = defaultdict(list)
     same_venue = (col(Venue.municipality_id) == ProviderVenue.municipality_id) & (
         col(Venue.id) == ProviderVenue.venue_id
@@ -249,71 +235,6 @@ def _providers_json(
     ):
         venues[provider_id].append(code)
     return [provider_json(provider, offers[provider.id], venues[provider.id]) for provider in providers]
-
-
-def _same_terms(slot: Slot, offer: Json) -> bool:
-    return (slot.service, slot.rate_cents_per_hour, slot.extra_seat_cents_per_hour, slot.minutes_min) == (
-        offer["service"],
-        offer["rate_cents_per_hour"],
-        offer["extra_seat_cents_per_hour"],
-        offer["minutes_min"],
-    )
-
-
-def _frozen_offer(slot: Slot) -> Json:
-    """The terms of a standing slot whose provider has changed its offers since: prices stand until the slot ends."""
-    return {
-        "service": slot.service,
-        "topics": [slot.topic] if slot.topic else [],
-        "level_min": 1,
-        "level_max": 13,
-        "age_min": 0,
-        "age_max": 110,
-        "seats_max": slot.seats_limit,
-        "seats_min": slot.seats_min,
-        "rate_cents_per_hour": slot.rate_cents_per_hour,
-        "extra_seat_cents_per_hour": slot.extra_seat_cents_per_hour,
-        "minutes_min": slot.minutes_min,
-    }
-
-
-def _pinned(
-    session: Session, municipality_id: str, providers: list[Provider], needs: list[Need], standing: list[Standing]
-) -> list[Json]:
-    provider_codes = {provider.id: provider.code for provider in providers}
-    need_codes = {need.id: need.code for need in needs}
-    venue_codes = {venue.id: venue.code for venue in _venues(session, municipality_id)}
-    return [
-        {
-            "id": str(slot.id),
-            "provider": provider_codes[slot.provider_id],
-            "service": slot.service,
-            "place": _place(slot, venue_codes, need_codes),
-            "day": slot.day,
-            "start": slot.start_minute,
-            "end": slot.end_minute,
-            "cost_cents": slot.cost_cents,
-            "members": [
-                {
-                    "need": need_codes[member.need_id],
-                    "start": member.start_minute,
-                    "end": member.end_minute,
-                    "share_cents": member.share_cents,
-                    "subsidy_cents": member.subsidy_cents,
-                }
-                for member in members
-            ],
-        }
-        for slot, members in standing
-    ]
-
-
-def _place(slot: Slot, venues: Mapping[UUID, str], needs: Mapping[UUID, str]) -> Json:
-    if slot.venue_id is not None:
-        return {"venue": venues[slot.venue_id]}
-    if slot.host_need_id is not None:
-        return {"host": needs[slot.host_need_id]}
-    return {"homes": True}
 
 
 def provider_json(provider: Provider, offers: list[Json], venues: list[str]) -> Json:
@@ -371,9 +292,3 @@ def offer_json(offer: Offer, age_min: int, seats_max: int) -> Json:
         "extra_seat_cents_per_hour": offer.extra_seat_cents_per_hour,
         "minutes_min": offer.minutes_min,
     }
-
-
-def number(text: str) -> int | float:
-    """A decimal text as the JSON number that prints the same: "2" is 2, "1.5" is 1.5."""
-    value = Decimal(text)
-    return int(value) if value == value.to_integral_value() else float(value)

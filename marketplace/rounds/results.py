@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from billing.split import split_slot
-from marketplace.rounds.instances import Json
+from marketplace.rounds.standing import Json
 from marketplace.words import N_
 
 REASONS: Mapping[str, str] = {

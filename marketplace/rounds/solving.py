@@ -17,8 +17,9 @@ from sqlalchemy import text as sql
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
-from marketplace.rounds.instances import Json, build_instance
+from marketplace.rounds.instances import build_instance
 from marketplace.rounds.models import Round, RoundState
+from marketplace.rounds.standing import Json
 from marketplace.rounds.summary import summarise
 from marketplace.slots.calendar import local_day
 from marketplace.words import N_
