@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 VAR = ROOT / "build" / "test-database"  # kept between runs, so that the next one starts at once
 SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")
 KEYS = ("a key for tests of no use elsewhere",)
-SMALL = Size(first_families=60, families=120, first_seconds=3, second_seconds=3)
+SMALL = Size(first_families=80, families=130, first_seconds=3, second_seconds=3)
 SOURCE = Path(marketplace.__file__).parent
 _numbers = itertools.count()
 

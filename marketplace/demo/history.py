@@ -115,9 +115,8 @@ def _appoint_people(session: Session, now: datetime) -> None:
         .where(
             Membership.municipality_id == REGGIO_EMILIA,
             Membership.state == ProposalState.CONFIRMED,
-            col(Membership.slot_id).in_(shared),
         )
-        .order_by(col(Membership.subsidy_cents).desc(), col(Membership.id))
+        .order_by(col(Membership.slot_id).in_(shared).desc(), col(Membership.subsidy_cents).desc(), col(Membership.id))
     )
     for number, query in enumerate((deciding, running), 1):
         household_id = session.exec(query.limit(1)).first()

@@ -1,0 +1,46 @@
+"""A provider takes attendance on a phone, with a thumb, with and without scripts."""
+
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.journeys.conftest import Site, assert_accessible, enter_as
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("provider journey")]
+
+
+def last_meeting(site: Site) -> str:
+    """The demo provider's latest meeting that has begun."""
+    with psycopg.connect(site.installation.owner_url.replace("+psycopg", "")) as connection:
+        found = connection.execute(
+            "select m.id from meeting m join appointment a on a.provider_id = m.provider_id"
+            " where lower(m.during) < now() and m.state in ('scheduled', 'held') order by m.during desc limit 1"
+        ).fetchone()
+    assert found is not None
+    return str(found[0])
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_provider_says_who_was_there(visit: Callable[..., Page], site: Site, javascript: bool) -> None:
+    page = visit(javascript=javascript)
+    enter_as(page, "provider")
+    page.goto(f"/lavoro/presenze/{last_meeting(site)}")
+    if javascript:
+        assert_accessible(page)
+    page.get_by_role("button", name="Tutti presenti").click()
+    page.goto(f"/lavoro/presenze/{last_meeting(site)}")
+    chosen = page.get_by_role("radio", checked=True)
+    assert chosen.count() > 0
+    assert {chosen.nth(number).get_attribute("value") for number in range(chosen.count())} == {"present"}
+
+
+def test_a_provider_sees_its_week_its_proposals_and_what_it_earns(visit: Callable[..., Page]) -> None:
+    page = visit()
+    enter_as(page, "provider")
+    expect(page.get_by_role("heading", name="La tua settimana")).to_be_visible()
+    assert_accessible(page)
+    for address in ("/lavoro/proposte", "/lavoro/compensi", "/lavoro/offerte", "/lavoro/orari"):
+        page.goto(address)
+        assert_accessible(page)
