@@ -11,6 +11,7 @@ from sqlalchemy import insert, text
 from sqlmodel import Session, select
 from uuid_utils.compat import uuid7
 
+from billing.ledger import guarantee
 from marketplace.accounts.models import Actor, Role
 from marketplace.accounts.operations import record
 from marketplace.accounts.policy import get_policy
@@ -252,7 +253,16 @@ def _totals(session: Session, values: dict[str, Any]) -> dict[str, int]:
             where s.municipality_id = :municipality and s.month = :month"""),
         values,
     )
-    return dict(row.mappings().one())
+    totals = dict(row.mappings().one())
+    fund = session.connection().execute(
+        text("""
+            select coalesce(sum(p.cents), 0)::bigint from posting p
+            join ledger_entry e on e.municipality_id = p.municipality_id and e.id = p.entry_id
+            where p.municipality_id = :municipality and e.booked_on = :booked_on and p.account = :fund
+              and e.event in ('meeting_billed', 'meeting_corrected')"""),
+        values | {"booked_on": last_day(values["month"]), "fund": str(guarantee(values["municipality"]))},
+    )
+    return totals | {"compensation_cents": int(fund.scalar_one()) - totals["guarantee_cents"]}
 
 
 def list_waiting(session: Session, municipality_id: str, before: date) -> list[tuple[Meeting, int]]:

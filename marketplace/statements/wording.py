@@ -24,7 +24,7 @@ UNKNOWN_FAILURE: Final = N_("la banca non l'ha accettato")
 ELIDED: Final = {8, 11}  # l'otto, l'undici
 METHODS: Final = {
     "card": N_("carta che finisce per %(last4)s"),
-    "sepa_debit": N_("conto che finisce per %(last4)s"),
+    "sepa_debit": N_("domiciliazione sul conto che finisce per %(last4)s"),
 }
 
 

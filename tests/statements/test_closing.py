@@ -114,7 +114,7 @@ def test_a_day_cancelled_by_the_municipality_costs_families_nothing_and_pays_hal
     city.join(group, city.household())
     group.meetings[0].state = MeetingState.CANCELLED_BY_MUNICIPALITY
     city.session.flush()
-    close(city)
+    assert close(city).totals["compensation_cents"] == 1350
     assert balances(city.session) == {f"guarantee:{CITY}": 1350, f"provider:{group.provider.id}": -1350}
     assert city.session.exec(select(Statement)).one().state == "paid"
 
