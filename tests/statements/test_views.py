@@ -30,7 +30,7 @@ from marketplace.installation import Installation
 from marketplace.slots.models import Presence
 from marketplace.statements import payments
 from marketplace.statements.audit import audit
-from marketplace.statements.models import MonthClosing, StripeEvent
+from marketplace.statements.models import MonthClosing, Payout, Statement, StripeEvent
 from marketplace.statements.operations import close_month
 from marketplace.web import Application
 from tests.stand_in import StandIn, running
@@ -276,6 +276,26 @@ def test_a_provider_reads_what_it_earned_and_what_is_on_its_way(
     sent = browser.post("/lavoro/compensi/conto")
     assert sent.status_code == 303 and sent.headers["Location"].startswith(stand_in.url)
     assert "None" not in page
+
+
+def test_a_provider_s_week_says_what_is_paid_next(app: Application, town: City, stand_in: StandIn) -> None:
+    closed(town)
+    provider = the_group(town).provider
+    statement = town.session.exec(select(Statement)).first()
+    assert statement is not None
+    town.session.add(
+        Payout(
+            municipality_id=statement.municipality_id,
+            provider_id=provider.id,
+            statement_id=statement.id,
+            due_cents=4950,
+            due_on=date(2026, 12, 14),
+        )
+    )
+    town.session.commit()
+    page = enter(app, town.session, Role.PROVIDER, provider=provider.id).get("/lavoro")
+    assert page.status_code == 200
+    assert "Prossimo pagamento: 49,50\u00a0€, lunedì 14 dicembre 2026." in page.text
 
 
 def test_pages_without_anything_yet_say_what_comes(app: Application, session: Session) -> None:
