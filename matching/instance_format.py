@@ -26,6 +26,10 @@ from matching.objective import unserved_cost
 from matching.plan_format import read_slot
 
 MINUTES_A_DAY = 1440
+RATE_MAX = 10**6
+"""No hour costs more cents, so that a slot's cost stays within 32 bits."""
+SEATS_MAX = 1000
+"""No need brings more people."""
 OBJECTIVE_MAX = 10**15
 """What serving nobody may cost, in cents: far beyond any city, and within the reach of 64-bit arithmetic."""
 
@@ -100,7 +104,7 @@ def _need(fields: Fields, grid: int, services: Container[str]) -> Need:
         id=fields.id,
         person=fields.text_or_none("person"),
         service=fields.reference("service", services),
-        seats=fields.whole("seats", low=1),
+        seats=fields.whole("seats", low=1, high=SEATS_MAX),
         sessions=fields.whole("sessions", low=1),
         minutes=fields.whole("minutes", low=1, step=grid),
         windows=_windows(fields, grid),
@@ -142,9 +146,9 @@ def _offer(fields: Fields, grid: int, services: Container[str]) -> Offer:
         age_max=fields.whole("age_max"),
         seats_max=fields.whole("seats_max"),
         seats_min=fields.whole("seats_min"),
-        rate_cents_per_hour=fields.whole("rate_cents_per_hour"),
-        extra_seat_cents_per_hour=fields.whole("extra_seat_cents_per_hour"),
-        minutes_min=fields.whole("minutes_min", step=grid),
+        rate_cents_per_hour=fields.whole("rate_cents_per_hour", high=RATE_MAX),
+        extra_seat_cents_per_hour=fields.whole("extra_seat_cents_per_hour", high=RATE_MAX),
+        minutes_min=fields.whole("minutes_min", high=7 * MINUTES_A_DAY, step=grid),
     )
     if offer.extra_seat_cents_per_hour > offer.rate_cents_per_hour and fields.is_sound("rate_cents_per_hour"):
         fields.fault("extra_seat_cents_per_hour", "must be at most rate_cents_per_hour")
@@ -177,7 +181,7 @@ def _venue(fields: Fields, grid: int, services: Container[str]) -> Venue:
         lon=fields.double("lon", -180, 180),
         seats=fields.whole("seats"),
         services=frozenset(fields.references("services", services)),
-        cost_cents_per_hour=fields.whole("cost_cents_per_hour"),
+        cost_cents_per_hour=fields.whole("cost_cents_per_hour", high=RATE_MAX),
         windows=_windows(fields, grid),
     )
 

@@ -70,6 +70,8 @@ def test_an_instance_may_be_gzipped(tmp_path):
         ("needs", 1, "minutes", 50, "needs[1].minutes: must be a multiple of 15"),
         ("needs", 1, "minutes", 0, "needs[1].minutes: must be at least 1"),
         ("needs", 1, "minutes", 10**4000, "needs[1].minutes: must be at most 1000000000"),
+        ("needs", 1, "seats", 1001, "needs[1].seats: must be at most 1000"),
+        ("venues", 0, "cost_cents_per_hour", 1000001, "venues[0].cost_cents_per_hour: must be at most 1000000"),
         ("needs", 1, "seats", True, "needs[1].seats: must be a whole number, not true"),
         ("needs", 1, "seats", 1.0, "needs[1].seats: must be a whole number, not 1.0"),
         ("needs", 1, "seats", "1", 'needs[1].seats: must be a whole number, not "1"'),
@@ -175,7 +177,7 @@ def test_what_the_contract_leaves_open_is_no_fault():
 
 def test_a_number_so_large_that_sums_would_break_is_a_fault():
     content = good()
-    content["needs"][0] |= {"priority": 1e9, "seats": 10**9}
+    content["needs"][0] |= {"priority": 1e9, "seats": 1000}
     assert faults_of(content) == ["needs: serving nobody would cost more than 1000000000000000 cents"]
 
 
