@@ -87,6 +87,8 @@ $(VENV)/ready: requirements.lock pyproject.toml
 				$(PIP) --no-deps --no-build-isolation --use-pep517 --require-hashes -r requirements.lock; }
 	@$(PIP) --no-deps --no-build-isolation --no-index --editable .
 	@$(RUN)/python -c "import marketplace.cli"  # compiles what every command imports
+	@echo "Compiling the matcher ..."
+	@$(RUN)/python -m matching.warm
 	@touch $@
 
 .PHONY: python-venv

@@ -22,6 +22,7 @@ from matching.groups import (
     C_OFFERS,
     CANDIDATE_FIELDS,
     ROUND,
+    Effort,
     Found,
     Site,
     distance_km,
@@ -93,7 +94,7 @@ def sessions_beside(city: City, pin: int, here: Ints, stretches: Ints) -> Ints:
 
 
 @compiled
-def seek_beside_pin(city: City, pin: int, all_: Ints, steps: int, found: Found) -> None:
+def seek_beside_pin(city: City, pin: int, all_: Ints, effort: Effort, found: Found) -> None:
     """The columns of one pinned slot: as it stands, and with every group that may join it."""
     pinned, venues = city.pins[pin], city.venues
     at_venue = pinned.place >= 0 and pinned.place < len(venues)
@@ -107,7 +108,7 @@ def seek_beside_pin(city: City, pin: int, all_: Ints, steps: int, found: Found) 
         venues[pinned.place].cost if at_venue else 0,
         pinned.place - len(venues) if pinned.place != HOMES and not at_venue else -1,
         city.providers[pinned.provider].day_max,
-        steps,
+        effort,
     )
     stretches = common_windows(city, pinned.provider, pinned.place, pinned.day)
     here = beside(city, pin, all_)

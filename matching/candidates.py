@@ -12,7 +12,9 @@ from matching.groups import (
     C_OFFERS,
     CANDIDATE_FIELDS,
     CLASS,
+    PRESENCE,
     ROUND,
+    Effort,
     Found,
     Site,
     distance_km,
@@ -174,12 +176,21 @@ def choose(city: City, all_: Ints, rows: Ints, forced: int) -> Ints:
 
 
 @compiled
+def _is_start(city: City, fits: Flags, start: int, starts: int) -> bool:
+    """Whether a start is among those that the effort allows."""
+    if starts == 0 or (starts == 1 and start * city.grid % 60 == 0):
+        return True
+    return not (start > 0 and fits[start - 1] and start + 1 < city.units and fits[start + 1])
+
+
+@compiled
 def sessions_at(city: City, site: Site, here: Ints, rows: Ints, fits: Flags, stretches: Ints) -> Ints:
     """The sessions that may be at a site: (candidate, start) by start; in a stretch, and clear of pinned slots."""
     times, found = np.zeros((len(rows) * city.units, 2), np.int64), 0
+    presence = city.services[site.service].mode == PRESENCE
     for start in range(city.units):
         for i in range(len(rows)):
-            if not fits[rows[i], start]:
+            if not fits[rows[i], start] or (presence and not _is_start(city, fits[rows[i]], start, site.effort.starts)):
                 continue
             end = start + city.needs[here[C_NEED, i]].length
             inside = False
@@ -223,7 +234,7 @@ def seats_of(city: City, provider: int, service: int, venue: int) -> int:
 
 
 @compiled
-def seek_venues(city: City, provider: int, service: int, all_: Ints, fits: Flags, steps: int, found: Found) -> None:
+def seek_venues(city: City, provider: int, service: int, all_: Ints, fits: Flags, effort: Effort, found: Found) -> None:
     """Columns of one provider and service at its venues."""
     needs, venues = city.needs, city.venues
     for i in range(city.providers[provider].venues_from, city.providers[provider].venues_to):
@@ -243,7 +254,7 @@ def seek_venues(city: City, provider: int, service: int, all_: Ints, fits: Flags
             if len(stretches) == 0:
                 continue
             day_max = city.providers[provider].day_max
-            site = Site(provider, service, venue, day, -1, seats, venues[venue].cost, -1, day_max, steps)
+            site = Site(provider, service, venue, day, -1, seats, venues[venue].cost, -1, day_max, effort)
             times = sessions_at(city, site, here, rows, fits[day], stretches)
             seek(city, site, here, times, stretches, found)
 
@@ -257,7 +268,7 @@ def reaches(city: City, provider: int, need: int) -> bool:
 
 
 @compiled
-def seek_homes(city: City, provider: int, service: int, all_: Ints, fits: Flags, steps: int, found: Found) -> None:
+def seek_homes(city: City, provider: int, service: int, all_: Ints, fits: Flags, effort: Effort, found: Found) -> None:
     """Columns of one provider and service at the homes of hosts, and of needs alone."""
     needs = city.needs
     seats, day_max = seats_of(city, provider, service, -1), city.providers[provider].day_max
@@ -282,14 +293,14 @@ def seek_homes(city: City, provider: int, service: int, all_: Ints, fits: Flags,
             if not fits[day, row].any():
                 continue
             place = len(city.venues) + host
-            site = Site(provider, service, place, day, -1, seats, 0, host, day_max, steps)
+            site = Site(provider, service, place, day, -1, seats, 0, host, day_max, effort)
             stretches = common_windows(city, provider, place, day)
             times = sessions_at(city, site, here, rows, fits[day], stretches)
             seek(city, site, here, times, stretches, found)
 
 
 @compiled
-def seek_rounds(city: City, provider: int, service: int, all_: Ints, fits: Flags, steps: int, found: Found) -> None:
+def seek_rounds(city: City, provider: int, service: int, all_: Ints, fits: Flags, effort: Effort, found: Found) -> None:
     """Rounds of one provider and service."""
     near = np.zeros(all_.shape[1], np.bool_)
     for row in range(all_.shape[1]):
@@ -300,6 +311,6 @@ def seek_rounds(city: City, provider: int, service: int, all_: Ints, fits: Flags
     for day in range(DAYS):
         stretches = common_windows(city, provider, HOMES, day)
         if len(stretches) and len(rows):
-            site = Site(provider, service, HOMES, day, -1, seats, 0, -1, day_max, steps)
+            site = Site(provider, service, HOMES, day, -1, seats, 0, -1, day_max, effort)
             times = sessions_at(city, site, here, rows, fits[day], stretches)
             seek(city, site, here, times, stretches, found)

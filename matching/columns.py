@@ -4,26 +4,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matching.arrays import NO_LIMIT, NOTHING, City, Ints, Table
+from matching.arrays import NO_LIMIT, City, Ints, Table
 from matching.beside_pins import seek_beside_pin
 from matching.candidates import DAYS, cover, seek_homes, seek_rounds, seek_venues, starts_by_day
 from matching.compiled import compiled
 from matching.groups import (
-    BEGIN,
     COLUMN_COUNT,
     COLUMN_FIELDS,
-    CUT,
     DAY,
-    FULL,
     MEMBER_COUNT,
     MEMBER_FIELDS,
     MEMBERS,
     NEED,
-    PIN,
     ROUND,
-    SERVICE,
     SHARE,
-    START,
+    Effort,
     Found,
 )
 from matching.pricing import net_of
@@ -54,9 +49,8 @@ class Columns(NamedTuple):
 
 
 @compiled
-def find_columns(city: City, provider: int, steps: int, found: Found) -> None:
+def find_columns(city: City, provider: int, effort: Effort, found: Found) -> None:
     """Everything that one provider could do, pinned slots first; then what no need could use is dropped."""
-    found.counts[:] = 0
     first, last = city.providers[provider].offers_from, city.providers[provider].offers_to
     for offer in range(first, last):
         service = city.offers[offer].service
@@ -68,15 +62,15 @@ def find_columns(city: City, provider: int, steps: int, found: Found) -> None:
         all_ = cover(city, provider, service)
         for i in range(city.providers[provider].pins_from, city.providers[provider].pins_to):
             if city.pins[city.lists[i]].service == service:
-                seek_beside_pin(city, city.lists[i], all_, steps, found)
+                seek_beside_pin(city, city.lists[i], all_, effort, found)
         if all_.shape[1] == 0:
             continue
         fits = starts_by_day(city, provider, all_)
         if city.services[service].mode == ROUND:
-            seek_rounds(city, provider, service, all_, fits, steps, found)
+            seek_rounds(city, provider, service, all_, fits, effort, found)
         else:
-            seek_venues(city, provider, service, all_, fits, steps, found)
-            seek_homes(city, provider, service, all_, fits, steps, found)
+            seek_venues(city, provider, service, all_, fits, effort, found)
+            seek_homes(city, provider, service, all_, fits, effort, found)
 
 
 @compiled
@@ -135,69 +129,3 @@ def _is_useful(city: City, best: Ints, day: int, need: int, share: int) -> bool:
         total += best[need, cheapest]
         used |= 1 << cheapest
     return bool(limit >= NO_LIMIT or total <= limit)
-
-
-def enumerate_columns(city: City, steps: int, columns_max: int) -> Columns:
-    """All useful columns. With more than `steps` groups at a site, or more than `columns_max`, not all: incomplete."""
-    providers = len(city.providers)
-    best = np.full((len(city.needs), DAYS), NO_LIMIT, np.int64)
-    marks = np.random.default_rng(7).integers(1, 1 << 62, len(city.needs) + 1)
-    room, complete, total = 1 << 12, True, 0
-    tables: list[Table] = []
-    members: list[Table] = []
-    owners: list[Table] = []
-    found = _room(room)
-    for provider in range(providers):
-        find_columns(city, provider, steps, found)
-        while found.counts[FULL]:
-            if 4 * room > columns_max:
-                complete = False
-                break
-            room *= 4
-            found = _room(room)
-            find_columns(city, provider, steps, found)
-        complete = complete and not found.counts[CUT]
-        drop_useless(city, found, best)
-        table, own = _without_repeated_rounds(city, found, marks)
-        total += len(table)
-        tables.append(table)
-        members.append(own)
-        owners.append(np.full(len(table), provider, np.int32))
-    table = np.concatenate(tables) if tables else np.zeros((0, COLUMN_FIELDS), np.int32)
-    offsets = np.zeros(len(table) + 1, np.int64)
-    np.cumsum(table[:, MEMBERS], out=offsets[1:])
-    rows = np.concatenate(members) if members else np.zeros((0, MEMBER_FIELDS), np.int32)
-    owner = np.concatenate(owners) if owners else np.zeros(0, np.int32)
-    return Columns(owner, table, offsets, rows, complete)
-
-
-def _room(columns: int) -> Found:
-    return Found(
-        np.zeros((columns, COLUMN_FIELDS), np.int32),
-        np.zeros((4 * columns, MEMBER_FIELDS), np.int32),
-        np.zeros(5, np.int64),
-    )
-
-
-def _without_repeated_rounds(city: City, found: Found, marks: Ints) -> tuple[Table, Table]:
-    """One provider's columns, of rounds that differ only in the order of visits the first.
-
-    The order matters to members whose person has other needs: their times count as a difference.
-    """
-    columns, size = int(found.counts[COLUMN_COUNT]), int(found.counts[MEMBER_COUNT])
-    table, members = found.columns[:columns], found.members[:size]
-    rounds = city.services["mode"][table[:, SERVICE]] == ROUND
-    if not rounds.any():
-        return table.copy(), members.copy()
-    shared = city.needs["person"][members[:, NEED]] != NOTHING
-    with np.errstate(over="ignore"):
-        weight = marks[members[:, NEED]] * (1 + shared * (1 + members[:, BEGIN].astype(np.int64)))
-        offsets = np.zeros(columns, np.int64)
-        np.cumsum(table[:-1, MEMBERS], out=offsets[1:])
-        key = np.add.reduceat(weight, offsets)
-        key = key * 31 + (table[:, DAY].astype(np.int64) * 4096 + table[:, START]) * marks[-1] + table[:, PIN]
-    key[~rounds] = np.arange(columns)[~rounds]
-    _, first = np.unique(key, return_index=True)
-    keep = np.zeros(columns, np.bool_)
-    keep[first] = True
-    return table[keep], members[np.repeat(keep, table[:, MEMBERS])]

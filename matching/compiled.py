@@ -1,35 +1,46 @@
 """Compiled functions keep their machine code on disk: beside the program, else where it may write, else nowhere."""
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import numba
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _choose_cache() -> None:
-    """Name a folder for machine code before numba is imported, unless one is named or the program's own will do."""
-    if "NUMBA_CACHE_DIR" in os.environ or os.access(Path(__file__).parent, os.W_OK):
-        return
-    base = os.environ.get("VAR")
-    for folder in (Path(base) if base else None, Path(tempfile.gettempdir())):
-        if folder and folder.is_dir() and os.access(folder, os.W_OK):
-            os.environ["NUMBA_CACHE_DIR"] = str(folder / f"numba-{os.getuid()}")
-            return
+def _cache_folder() -> str | None:
+    """A folder for the machine code of just these sources: numba itself does not see when a called function changes."""
+    here = Path(__file__).parent
+    sources = (path.read_bytes() for path in sorted(here.glob("*.py")))
+    digest = hashlib.sha256(b"".join(source for source in sources if b"@compiled" in source)).hexdigest()[:16]
+    places: list[str | Path] = [here / "__pycache__", tempfile.gettempdir()]
+    if "VAR" in os.environ:
+        places.insert(1, os.environ["VAR"])
+    for place in places:
+        folder = Path(place) / f"machine-code-{os.getuid()}-{digest}"
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK) and folder.stat().st_uid == os.getuid():
+            return str(folder)
+    return None
 
 
-_choose_cache()
-
-from numba import njit  # noqa: E402  (the folder is read when numba is imported)
+_config: Any = numba.config
+if (_folder := _cache_folder()) is not None and not _config.CACHE_DIR:
+    _config.CACHE_DIR = _folder
 
 
 def compiled(function: F) -> F:
     """`function` as machine code, kept for the next start where a folder can be written."""
     machine: Any
     try:
-        machine = njit(cache=True, nogil=True)(function)
+        machine = numba.njit(cache=True, nogil=True)(function)
     except RuntimeError:  # no folder can be written
-        machine = njit(nogil=True)(function)
+        machine = numba.njit(nogil=True)(function)
     return cast(F, machine)

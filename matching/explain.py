@@ -19,6 +19,7 @@ from matching.beside import Addition, Beside, with_addition
 from matching.change import Changes
 from matching.company import Companies, is_affordable
 from matching.distance import distance_km
+from matching.enumeration import Limits
 from matching.groups import DAY, MEMBERS, NEED, SHARE
 from matching.instance import Instance, Need
 from matching.objective import exact_objective, round_half_up
@@ -120,7 +121,7 @@ class Explainer:
         for count in range(1, enough):
             if not self._has_time():
                 break
-            problem = make_problem(self._neighbourhood(need, count), NEIGHBOURS_STEPS_MAX, COLUMNS_MAX)
+            problem = make_problem(self._neighbourhood(need, count), Limits(NEIGHBOURS_STEPS_MAX, COLUMNS_MAX))
             if cheapest_weeks(problem)[0][0] != NO_WEEK:
                 return count
         return enough
@@ -164,7 +165,7 @@ def _with_all_else_empty(problem: Problem) -> Problem:
     instance = problem.instance
     if not instance.pinned or len(instance.needs) > NEEDS_EMPTIED_MAX:
         return problem
-    empty = make_problem(replace(instance, pinned=()), STEPS_MAX, COLUMNS_MAX)
+    empty = make_problem(replace(instance, pinned=()), Limits(STEPS_MAX, COLUMNS_MAX))
     return replace(empty, instance=instance)
 
 

@@ -6,7 +6,7 @@ from matching.arrays import Ints
 from matching.choice import Choice
 from matching.groups import IS_OPEN, NEED, PIN, SHARE
 from matching.problem import Problem
-from matching.room import Room, can_pay, empty_room, pick, put
+from matching.room import SPEND, TAKE, Room, can_pay, empty_room, pick, put
 
 
 def bundles(problem: Problem) -> tuple[Ints, Ints]:
@@ -39,14 +39,16 @@ def bundles(problem: Problem) -> tuple[Ints, Ints]:
     return order[places], offsets
 
 
-def build_greedily(problem: Problem, standing: tuple[int, ...] = ()) -> Choice:
-    """A valid choice that has the `standing` columns, in which every need is whole, and what pays beside them."""
+def build_greedily(problem: Problem, standing: Choice | None = None) -> Choice:
+    """A valid choice that has all of `standing`, in which every need is whole, and what pays beside it."""
     city, columns = problem.city, problem.columns
-    room = furnish(problem, standing)
+    standing = standing or Choice()
+    room = furnish(problem, standing.columns)
     order, offsets = bundles(problem)
     chosen = np.zeros(len(order), np.int64)
     count = pick(city, columns, room, problem.weight, problem.value, order, offsets, chosen)
-    return Choice(tuple(sorted([*standing, *chosen[:count].tolist()])))
+    chosen_columns = tuple(sorted([*standing.columns, *chosen[:count].tolist()]))
+    return Choice(chosen_columns, standing.paying_more, standing.spared)
 
 
 def furnish(problem: Problem, standing: tuple[int, ...]) -> Room:
@@ -54,7 +56,7 @@ def furnish(problem: Problem, standing: tuple[int, ...]) -> Room:
     city, columns = problem.city, problem.columns
     room = empty_room(city, np.array(problem.budgets, np.int64))
     for column in standing:
-        put(city, columns, room, column, 1)
+        put(city, columns, room, column, TAKE)
     for need in np.flatnonzero((room.slot >= 0).any(axis=1)).tolist():
         spend(problem, room, need)
     return room
@@ -69,4 +71,4 @@ def spend(problem: Problem, room: Room, need: int) -> None:
         programme = int(problem.city.needs["programme"][need])
         room.budget[programme] -= sum(problem.subsidy_of(need, share) for share in shares)
     else:
-        can_pay(problem.city, problem.columns, room, need, True)
+        can_pay(problem.city, problem.columns, room, need, SPEND)

@@ -34,8 +34,8 @@ COLUMN_FIELDS = 9
 PLACE, DAY, START, END, COST, SERVICE, PIN, EXTRAS, MEMBERS = range(COLUMN_FIELDS)
 MEMBER_FIELDS = 5
 NEED, BEGIN, FINISH, SHARE, IS_OPEN = range(MEMBER_FIELDS)
-COUNTS = 5
-COLUMN_COUNT, MEMBER_COUNT, STEPS, FULL, CUT = range(COUNTS)
+COUNTS = 6
+COLUMN_COUNT, MEMBER_COUNT, STEPS, STEPS_MAX, FULL, CUT = range(COUNTS)
 
 CANDIDATE_FIELDS = 5
 C_NEED, C_OFFERS, C_LANGUAGES, C_CEILING, C_FORCED = range(CANDIDATE_FIELDS)
@@ -46,6 +46,17 @@ must have it.
 """
 STATE_FIELDS = 5
 S_END, S_OFFERS, S_LANGUAGES, S_FORCED, S_PEAK = range(STATE_FIELDS)
+
+
+class Effort(NamedTuple):
+    """How far the search for groups goes: `steps_max` for each first session of a site, all starts or few.
+
+    With `starts` 0 a presence session may start whenever it fits, with 1 on the hour or as early or late as it can,
+    with 2 only as early or late as it can.
+    """
+
+    steps_max: int
+    starts: int
 
 
 class Site(NamedTuple):
@@ -60,11 +71,11 @@ class Site(NamedTuple):
     venue_cost: int
     host: int
     length_max: int
-    steps_max: int
+    effort: Effort
 
 
 class Found(NamedTuple):
-    """Columns and members found so far; `counts` says how many, and whether there was no room or no patience."""
+    """Columns and members found so far; `counts` says how many, and whether room or patience came to an end."""
 
     columns: Table
     members: Table
@@ -118,6 +129,8 @@ def seek_groups(
                 return
             count -= 1
             item = taken[count] + 1
+            if count == 0:
+                begun = found.counts[STEPS]
             continue
         row, start = times[item, 0], times[item, 1]
         if _joins(city, site, mode, candidates, group, count, row, start, window, seats, room, state):
@@ -126,11 +139,14 @@ def seek_groups(
             found.counts[STEPS] += 1
             if state[count, S_FORCED] == forced:
                 _emit(city, site, mode, group, count, state, earlier, found)
-            if found.counts[STEPS] - begun > site.steps_max:
+            if found.counts[STEPS] > found.counts[STEPS_MAX]:
                 found.counts[CUT] = 1
                 return
             if found.counts[FULL]:
                 return
+            if found.counts[STEPS] - begun > site.effort.steps_max:  # enough of the groups around the first session
+                found.counts[CUT] = 1
+                count, item, begun = 0, taken[0], found.counts[STEPS]
         item += 1
 
 

@@ -92,7 +92,8 @@ class Model:
         return with_
 
     def _pinned_slots(self) -> None:
-        slots: dict[int, list[cp_model.IntVar]] = {pin: [] for pin in range(len(self.problem.city.pins))}
+        """Of the columns of a pinned slot exactly one is chosen."""
+        slots: dict[int, list[cp_model.IntVar]] = defaultdict(list)
         for index in np.flatnonzero(self.table[:, PIN] >= 0).tolist():
             slots[self.rows[index][PIN]].append(self.x[index])
         for choices in slots.values():

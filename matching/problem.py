@@ -10,8 +10,9 @@ from math import floor
 import numpy as np
 
 from matching.arrays import HOMES, NO_PROGRAMME, City, Ints, flatten
-from matching.columns import Columns, enumerate_columns
+from matching.columns import Columns
 from matching.distance import distance_km
+from matching.enumeration import Limits, enumerate_columns
 from matching.groups import COST, IS_OPEN, MEMBERS, NEED, PLACE, SHARE
 from matching.instance import Instance
 from matching.objective import unserved_cost
@@ -63,10 +64,10 @@ class Problem:
         return min(share * int(row["part_above"]) // int(row["part_below"]), int(row["cap"]))
 
 
-def make_problem(instance: Instance, steps: int, columns_max: int) -> Problem:
+def make_problem(instance: Instance, limits: Limits) -> Problem:
     """Enumerate and weigh the columns of an instance."""
     city = flatten(instance)
-    columns = enumerate_columns(city, steps, columns_max)
+    columns = enumerate_columns(city, limits)
     value = [floor(unserved_cost(instance, need) * SCALE) for need in instance.needs.values()]
     return Problem(instance, city, columns, weigh(instance, city, columns), np.array(value, np.int64))
 

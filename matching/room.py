@@ -12,6 +12,8 @@ from matching.groups import BEGIN, DAY, END, FINISH, IS_OPEN, NEED, PLACE, SHARE
 from matching.pricing import net_of
 
 FREE = -2
+TAKE, GIVE_BACK = np.array([1, -1])
+LOOK, SPEND = np.array([0, 1])
 
 
 class Room(NamedTuple):
@@ -111,7 +113,7 @@ def put(city: City, columns: Columns, room: Room, column: int, sign: int) -> Non
 
 
 @compiled
-def can_pay(city: City, columns: Columns, room: Room, need: int, spend: bool) -> bool:
+def can_pay(city: City, columns: Columns, room: Room, need: int, spend: int) -> bool:
     """Whether a need can pay its slots, odd cents included; `spend` takes the subsidy that this asks."""
     shares, nets, limit = 0, 0, city.needs[need].limit
     for day in range(DAYS):
@@ -157,20 +159,20 @@ def pick(
         for k in range(first, last):
             day = columns.table[order[k], DAY]
             if taken < sessions and not (days >> day) & 1 and fits_in(city, columns, room, order[k]):
-                put(city, columns, room, order[k], 1)
+                put(city, columns, room, order[k], TAKE)
                 own[taken] = order[k]
                 taken += 1
                 days |= 1 << day
                 saving -= weight[order[k]]
         keeps = taken == sessions and saving > 0
         for i in range(begin, end):
-            keeps = keeps and can_pay(city, columns, room, columns.members[i, NEED], False)
+            keeps = keeps and can_pay(city, columns, room, columns.members[i, NEED], LOOK)
         for i in range(begin, end):
-            keeps = keeps and can_pay(city, columns, room, columns.members[i, NEED], True)
+            keeps = keeps and can_pay(city, columns, room, columns.members[i, NEED], SPEND)
         for k in range(taken):
             if keeps:
                 chosen[count] = own[k]
                 count += 1
             else:
-                put(city, columns, room, own[k], -1)
+                put(city, columns, room, own[k], GIVE_BACK)
     return count

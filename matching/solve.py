@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from matching.assemble import assemble
+from matching.bounds import relax
 from matching.choice import Choice
+from matching.enumeration import Limits
 from matching.exact import solve_model
 from matching.explain import settle
 from matching.fields import InstanceFaults
@@ -18,11 +20,16 @@ from matching.pins import pin_faults
 from matching.plan import Plan, Slot
 from matching.problem import SCALE, Problem, make_problem
 from matching.progress import Listener, Progress, Watch, gap_between
+from matching.search import Search
 
 EXACT_COLUMNS_MAX = 20_000
 """Up to so many columns all of them are put into one model, which proves the optimum."""
-STEPS_MAX = 2_000_000
-COLUMNS_MAX = 1 << 24
+STEPS_A_SECOND = 60_000
+COLUMNS_MAX = 6_000_000
+EXACT_PART, RELAX_PART, TELL_PART = 0.5, 0.08, 0.03
+RELAX_ROUNDS = 150
+HURRY_PART, STOP_PART = 0.15, 0.3
+"""Of the time, so much passes before enumerating hurries, and before it stops."""
 SEARCH_PART = 0.95
 """Of the time, so much is for the search; the rest is for writing the plan and its reasons."""
 EXPLAIN_PART = 0.1
@@ -82,7 +89,9 @@ def solve(
     if faults := pin_faults(instance):
         raise InstanceFaults(faults)
     with Watch(seconds) as watch:
-        problem = make_problem(instance, STEPS_MAX, COLUMNS_MAX)
+        hurry, stop = HURRY_PART * seconds, STOP_PART * seconds
+        limits = Limits(int(STEPS_A_SECOND * seconds), COLUMNS_MAX, watch, hurry, stop)
+        problem = make_problem(instance, limits)
         best = Incumbent(problem, watch, progress)
         if instance.pinned:
             _start_from_pins(best, seconds, seed)
@@ -92,17 +101,44 @@ def solve(
         return _plan(best, seed)
 
 
+def prepare(instance: Instance) -> None:
+    """Do once, on a small instance, all that is compiled."""
+    problem = make_problem(instance, Limits(1 << 20, 1 << 20))
+    standing = build_greedily(problem)
+    relax(problem, int(problem.value.sum()), Watch(60), 60, 2)
+    Search(problem, standing, np.zeros(len(problem.columns.table), np.int64), 0)
+
+
 def _improve(best: Incumbent, seconds: float, seed: int, workers: int) -> None:
+    """Prove the optimum if all columns fit into one model; search part by part if that is not done in time."""
     problem, watch = best.problem, best.watch
-    if len(problem.columns.table) > EXACT_COLUMNS_MAX:
+    if len(problem.columns.table) <= EXACT_COLUMNS_MAX:
+        model = Model(problem, np.arange(len(problem.columns.table)))
+        model.hint(best.choice)
+        answer = solve_model(model, watch, EXACT_PART * (seconds - watch.seconds), seed)
+        if answer.choice is not None:
+            best.offer(answer.choice)
+        if problem.columns.complete and answer.bound is not None:
+            best.prove(int(problem.value.sum()) + answer.bound)
+        if answer.is_optimal:
+            return
+    if watch.seconds > seconds or watch.interrupted:
         return
-    model = Model(problem, np.arange(len(problem.columns.table)))
-    model.hint(best.choice)
-    answer = solve_model(model, watch, min(watch.left, seconds - watch.seconds), seed)
-    if answer.choice is not None:
-        best.offer(answer.choice)
-    if problem.columns.complete and answer.bound is not None:
-        best.prove(int(problem.value.sum()) + answer.bound)
+    weight = best.objective_cents * SCALE
+    bound = relax(problem, weight, watch, watch.seconds + RELAX_PART * watch.limit_seconds, RELAX_ROUNDS)
+    if problem.columns.complete:
+        best.prove(bound.weight)
+    search = Search(problem, best.choice, bound.regret, seed)
+    told = watch.seconds
+
+    def tell() -> None:
+        nonlocal told
+        if watch.seconds - told > TELL_PART * watch.limit_seconds:
+            best.offer(search.standing.choice())
+            told = watch.seconds
+
+    search.run(watch, seconds, workers, tell)
+    best.offer(search.standing.choice())
 
 
 def _start_from_pins(best: Incumbent, seconds: float, seed: int) -> None:
@@ -115,6 +151,7 @@ def _start_from_pins(best: Incumbent, seconds: float, seed: int) -> None:
         answer = solve_model(Model(problem, ids), watch, seconds - watch.seconds, seed)
         if answer.choice is not None:
             best.offer(answer.choice)
+            best.offer(build_greedily(problem, answer.choice))
             return
     why = "cannot be completed" if answer.is_infeasible else "were not completed in time"
     raise InstanceFaults([f"pinned: the pinned slots {why}"])
