@@ -33,7 +33,10 @@ from matching.progress import Watch
 
 @dataclass(frozen=True)
 class Limits:
-    """What enumerating may take: groups tried, columns kept, and when (seconds of `watch`) to hurry and to stop."""
+    """What enumerating may take: groups tried, columns kept, and after how many seconds to hurry and to stop.
+
+    These seconds begin when the first provider is done: loading the machine code is not the city's fault.
+    """
 
     steps: int
     columns: int
@@ -43,7 +46,9 @@ class Limits:
 
     def is_past(self, seconds: float) -> bool:
         """Whether the watch is past a time."""
-        return self.watch is not None and (self.watch.seconds > seconds or self.watch.interrupted)
+        return self.watch is not None and (
+            self.watch.seconds > min(seconds, LATEST_PART * self.watch.limit_seconds) or self.watch.interrupted
+        )
 
 
 def enumerate_columns(city: City, limits: Limits) -> Columns:
@@ -70,6 +75,7 @@ def enumerate_columns(city: City, limits: Limits) -> Columns:
 
 
 SHARE_OF_STEPS, LEAST_STEPS, LEAST_COLUMNS = 8, 3_000, 20_000
+LATEST_PART = 0.8
 EFFORTS = ((1 << 40, 0), (1 << 40, 1), (20, 2))
 HURRIED_STEPS = 1_500
 
@@ -80,6 +86,7 @@ class _Finder:
     def __init__(self, city: City, limits: Limits) -> None:
         self.city, self.limits, self.complete = city, limits, True
         self.steps_left, self.columns_left = limits.steps, limits.columns
+        self.begun: float | None = None
         self.room = 1 << 12
         self.found = _room(self.room)
 
@@ -89,15 +96,17 @@ class _Finder:
         columns = max(LEAST_COLUMNS, SHARE_OF_STEPS * self.columns_left // providers_left)
         for steps_max, starts in EFFORTS:
             last = steps_max < LEAST_STEPS
-            if self.limits.is_past(self.limits.stop_seconds):
+            if self.begun is not None and self.limits.is_past(self.begun + self.limits.stop_seconds):
                 self.found.counts[:], self.complete = 0, False
                 return self.found
-            if self.limits.is_past(self.limits.hurry_seconds) and not last:
-                self.complete = False
-                continue
-            if self.limits.is_past(self.limits.hurry_seconds):
+            if self.begun is not None and self.limits.is_past(self.begun + self.limits.hurry_seconds):
                 steps = min(steps, HURRIED_STEPS)
+                if not last:
+                    self.complete = False
+                    continue
             self._try(provider, Effort(steps_max, starts), steps, columns)
+            if self.begun is None and self.limits.watch is not None:
+                self.begun = self.limits.watch.seconds
             self.steps_left = max(0, self.steps_left - int(self.found.counts[STEPS]))
             if last or not (self.found.counts[CUT] or self.found.counts[FULL]):
                 break
