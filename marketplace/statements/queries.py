@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from billing.ledger import Account, Kind
 from marketplace.errors import NotFound
 from marketplace.statements.models import MonthClosing, Payment, Payout, Statement
-from marketplace.statements.months import first_day, last_day, next_month
+from marketplace.statements.months import first_day, last_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,8 +337,3 @@ def account_totals(session: Session, municipality_id: str) -> dict[Kind, int]:
         kind = Account.parse(name).kind
         totals[kind] = totals.get(kind, 0) + int(cents)
     return totals
-
-
-def closes_on(month: date) -> date:
-    """The first day on which a month can be closed."""
-    return next_month(month)
