@@ -51,7 +51,11 @@ class Child:
 def ends_by_signal() -> Iterator[None]:
     """Within, an asked-for end is the exception Ended, once."""
 
-    def end(_signal: int, _frame: FrameType | None) -> NoReturn:
+    owner = os.getpid()
+
+    def end(number: int, _frame: FrameType | None) -> NoReturn:
+        if os.getpid() != owner:  # a fork that kept our handler, as a pool's workers do: it just ends
+            os._exit(128 + number)
         for sign in ENDINGS:
             signal.signal(sign, signal.SIG_IGN)
         raise Ended
