@@ -49,7 +49,7 @@ def settle(problem: Problem, slots: Sequence[Slot], seconds: float) -> Settled:
     """Add to a plan what raises its objective by nothing, and say why the rest is unserved; in about `seconds`."""
     explainer = Explainer(problem, tuple(slots), time.monotonic() + seconds)
     unserved = explainer.unserved()
-    while explainer.has_grown:  # what was said of the others may no longer hold
+    while explainer.has_grown and explainer.has_time():  # what was said of the others may no longer hold
         explainer.has_grown = False
         unserved = explainer.unserved()
     return Settled(explainer.slots, explainer.with_changes(unserved))
@@ -69,13 +69,14 @@ class Explainer:
         self.has_grown = False
         self._stand(slots)
 
-    def _has_time(self) -> bool:
+    def has_time(self) -> bool:
+        """Whether reasons that take work may still be looked for."""
         return time.monotonic() < self._ends
 
     def _stand(self, slots: tuple[Slot, ...]) -> None:
         self.slots = slots
         self._week = Week(self._instance, slots)
-        self._beside = Beside(self._week, self._companies, self._has_time)
+        self._beside = Beside(self._week, self._companies, self.has_time)
         self._exact = exact_objective(self._instance, slots)
 
     def unserved(self) -> tuple[Unserved, ...]:
@@ -89,7 +90,7 @@ class Explainer:
 
     def with_changes(self, unserved: tuple[Unserved, ...]) -> tuple[Unserved, ...]:
         """The same with the smallest change that would help, for as many as there is time for."""
-        changes = Changes(self._instance, self.slots, self._has_time)
+        changes = Changes(self._instance, self.slots, self.has_time)
         found = []
         for one in unserved:
             change = changes.smallest(self._instance.needs[one.need], one.reason)
@@ -108,7 +109,7 @@ class Explainer:
         """The first of the reasons that do not depend on the plan."""
         if (first := self._alone.reason(need)) is not None:
             return first, {}
-        if self._weeks[0][index] == NO_WEEK and self._has_time():
+        if self._weeks[0][index] == NO_WEEK and self.has_time():
             company = self._companies.of(need)
             if company.short_by is None:
                 return "too_expensive", {"price_cents_per_hour": company.price_cents_per_hour}
@@ -119,7 +120,7 @@ class Explainer:
     def _fewest(self, need: Need, enough: int) -> int:
         """How many more seats like its own the need lacks when the instance's other needs may come too."""
         for count in range(1, enough):
-            if not self._has_time():
+            if not self.has_time():
                 break
             problem = make_problem(self._neighbourhood(need, count), Limits(NEIGHBOURS_STEPS_MAX, COLUMNS_MAX))
             if cheapest_weeks(problem)[0][0] != NO_WEEK:
@@ -144,7 +145,7 @@ class Explainer:
             and subsidy_cents > self._beside.left_cents(need.subsidy.programme)
         ):
             return "budget_exhausted", {}
-        addition = self._beside.cheapest(need)
+        addition = self._beside.cheapest(need) if self.has_time() else None
         if addition is not None:
             cents = round_half_up(self._exact + addition.extra_cents) - round_half_up(self._exact)
             if cents > 0:
