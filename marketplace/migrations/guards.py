@@ -20,7 +20,7 @@ declare
 begin
   if new.state not in ('proposed', 'accepted', 'confirmed') then return new; end if;
   select seats_limit into limit_ from slot
-    where municipality_id = new.municipality_id and id = new.slot_id for update;
+    where municipality_id = new.municipality_id and id = new.slot_id for no key update;
   select max(present) into most from (
     select (select sum(m.seats) from membership m
             where m.municipality_id = new.municipality_id and m.slot_id = new.slot_id
