@@ -96,7 +96,7 @@ def _more_families(session: Session, now: datetime, size: Size) -> None:
 
 
 def _appoint_people(session: Session, now: datetime) -> None:
-    """Who can sign in: a family with a proposal to decide on, one in a running group, a provider with groups."""
+    """Who can sign in: two families with a proposal to decide on, one in a running group, a provider with groups."""
     known = select(Appointment.id).where(Appointment.municipality_id == REGGIO_EMILIA, Appointment.role == Role.FAMILY)
     if session.exec(known).first() is not None:
         return
@@ -118,8 +118,8 @@ def _appoint_people(session: Session, now: datetime) -> None:
         )
         .order_by(col(Membership.slot_id).in_(shared).desc(), col(Membership.subsidy_cents).desc(), col(Membership.id))
     )
-    for number, query in enumerate((deciding, running), 1):
-        household_id = session.exec(query.limit(1)).first()
+    first, *others = dict.fromkeys(session.exec(deciding).all()) or (None,)
+    for number, household_id in enumerate((first, session.exec(running.limit(1)).first(), *others[:1]), 1):
         if household_id is not None:
             household = session.get_one(Household, (REGGIO_EMILIA, household_id))
             name = f"{household.given_name} {household.family_name}"

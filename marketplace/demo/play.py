@@ -10,6 +10,8 @@ from sqlmodel import Session, col, select
 
 from marketplace.accounts.models import Actor, Role
 from marketplace.db import Scope, set_scope
+from marketplace.needs.models import Need
+from marketplace.providers.models import Provider
 from marketplace.rounds.models import Round, RoundState
 from marketplace.rounds.settling import settle_round
 from marketplace.slots.advancing import advance
@@ -78,7 +80,8 @@ def play_month(
 ) -> dict[str, int]:
     """All meetings to the end of a month (its first day), or before `until`: who came, who told, what was cancelled.
 
-    How often each happened, by the words of the states. Each is recorded at its own hour; what is recorded already
+    How often each happened, by the words of the states. Chance is told by the seed, the hour and the codes of provider
+    and need, never by ids: the same city plays the same. Each is recorded at its own hour; what is recorded already
     stays as it is. Commits after each day.
     """
     set_scope(session, Scope(municipality_id))
@@ -94,8 +97,7 @@ def play_month(
     ).all()
     for day, meetings in groupby(planned, key=itemgetter(0)):
         for _, meeting_id in meetings:
-            chance = random.Random(f"{seed} {meeting_id}")  # noqa: S311 - made-up people, not secrets
-            _play(session, municipality_id, meeting_id, chance, happened)
+            _play(session, municipality_id, meeting_id, seed, happened)
         advance(session, instant(day + timedelta(days=1), 0), municipality_id)
     return happened
 
@@ -111,10 +113,10 @@ def close_played(session: Session, municipality_id: str, month: date) -> dict[st
 
 
 def _play(
-    session: Session, municipality_id: str, meeting_id: UUID, chance: random.Random, happened: dict[str, int]
+    session: Session, municipality_id: str, meeting_id: UUID, seed: int, happened: dict[str, int]
 ) -> None:
     meeting = session.get_one(Meeting, (municipality_id, meeting_id))
-    luck = chance.random()
+    luck = _luck(seed, meeting, session.get_one(Provider, (municipality_id, meeting.provider_id)).code)
     for limit, role in ((CANCELLED_BY_CITY, Role.OFFICER), (CANCELLED_BY_PROVIDER, Role.PROVIDER)):
         if luck < limit:
             by = Actor(municipality_id, role, provider_id=meeting.provider_id if role == Role.PROVIDER else None)
@@ -125,7 +127,7 @@ def _play(
         luck -= limit
     presence = {}
     for membership_id in sorted(expected_members(session, meeting)):
-        presence[membership_id] = _presence(session, municipality_id, meeting, membership_id, chance)
+        presence[membership_id] = _presence(session, municipality_id, meeting, membership_id, seed)
         _count(happened, presence[membership_id].value)
     by = Actor(municipality_id, Role.PROVIDER, provider_id=meeting.provider_id)
     record_attendance(session, by, meeting.ends_at, meeting_id, presence)
@@ -133,18 +135,23 @@ def _play(
 
 
 def _presence(
-    session: Session, municipality_id: str, meeting: Meeting, membership_id: UUID, chance: random.Random
+    session: Session, municipality_id: str, meeting: Meeting, membership_id: UUID, seed: int
 ) -> Presence:
     """What becomes of one member; whoever tells beforehand does so through the family's own operation."""
-    luck = chance.random()
+    membership = session.get_one(Membership, (municipality_id, membership_id))
+    luck = _luck(seed, meeting, session.get_one(Need, (municipality_id, membership.need_id)).code)
     if luck < ABSENT_TOLD + ILL:
-        membership = session.get_one(Membership, (municipality_id, membership_id))
         ill = luck < ILL
         early = min(instant(meeting.held_on, 7 * 60), meeting.starts_at - timedelta(minutes=30))
         told_at = early if ill else meeting.starts_at - timedelta(hours=30)
         by = _for_family(municipality_id, membership.household_id)
         return report_absence(session, by, told_at, meeting.id, membership_id, illness=ill)
     return Presence.ABSENT if luck < ABSENT_TOLD + ILL + ABSENT_UNTOLD else Presence.PRESENT
+
+
+def _luck(seed: int, meeting: Meeting, code: str) -> float:
+    """From 0 to 1, the same for a seed, an hour and a code."""
+    return random.Random(f"{seed} {meeting.starts_at:%Y-%m-%dT%H:%M} {code}").random()  # noqa: S311 - no secret
 
 
 def _for_family(municipality_id: str, household_id: UUID) -> Actor:
