@@ -112,9 +112,7 @@ def close_played(session: Session, municipality_id: str, month: date) -> dict[st
     return totals
 
 
-def _play(
-    session: Session, municipality_id: str, meeting_id: UUID, seed: int, happened: dict[str, int]
-) -> None:
+def _play(session: Session, municipality_id: str, meeting_id: UUID, seed: int, happened: dict[str, int]) -> None:
     meeting = session.get_one(Meeting, (municipality_id, meeting_id))
     luck = _luck(seed, meeting, session.get_one(Provider, (municipality_id, meeting.provider_id)).code)
     for limit, role in ((CANCELLED_BY_CITY, Role.OFFICER), (CANCELLED_BY_PROVIDER, Role.PROVIDER)):
@@ -134,9 +132,7 @@ def _play(
     _count(happened, MeetingState.HELD.value)
 
 
-def _presence(
-    session: Session, municipality_id: str, meeting: Meeting, membership_id: UUID, seed: int
-) -> Presence:
+def _presence(session: Session, municipality_id: str, meeting: Meeting, membership_id: UUID, seed: int) -> Presence:
     """What becomes of one member; whoever tells beforehand does so through the family's own operation."""
     membership = session.get_one(Membership, (municipality_id, membership_id))
     luck = _luck(seed, meeting, session.get_one(Need, (municipality_id, membership.need_id)).code)
