@@ -21,6 +21,7 @@ ROOMS = (
     "marketplace.rounds.jobs",
     "marketplace.statements.operations",
     "marketplace.statements.events",
+    "marketplace.statements.nightly",
 )
 queue = procrastinate.App(connector=procrastinate.PsycopgConnector(), import_paths=ROOMS)
 _on_given_connection = JobManager(procrastinate.SyncPsycopgConnector())

@@ -14,9 +14,13 @@ from marketplace.statements.bills import MeetingBill, iter_billed, iter_correcte
 from marketplace.statements.corrections import billed_figures, figures, posted
 from marketplace.statements.models import MonthClosing
 from marketplace.statements.months import last_day
+from marketplace.statements.rules import RULES
 from marketplace.words import N_
 
 BATCH_MEETINGS = 1000
+
+# A line's figures, in the order of FIGURES, and what was kept with them for the family to read.
+Written = tuple[tuple[int, ...], dict[str, Any]]
 
 # What Stripe calls its movements, and the ledger's key for each: by payment, or by the object itself.
 BY_INTENT = {"charge": "payment", "payment": "payment"}
@@ -37,86 +41,6 @@ class Difference:
     check: str
     row: str
     detail: str = ""
-
-
-# Each query gives (row, detail) of what is wrong and nothing where all is right.
-RULES: tuple[tuple[str, str], ...] = (
-    (
-        N_("Una scrittura non quadra"),
-        """select e.business_key, count(p.id) || ' movimenti, somma ' || coalesce(sum(p.cents), 0)
-           from ledger_entry e left join posting p on p.municipality_id = e.municipality_id and p.entry_id = e.id
-           where e.municipality_id = :city group by e.id, e.business_key
-           having count(p.id) < 2 or sum(p.cents) <> 0""",
-    ),
-    (
-        N_("Un estratto non è la somma delle sue righe"),
-        """select s.year || '/' || s.number, s.total_cents || ' e non ' || coalesce(sum(l.net_cents), 0)
-           from statement s left join statement_line l
-             on l.municipality_id = s.municipality_id and l.statement_id = s.id
-           where s.municipality_id = :city and s.state <> 'open' group by s.id, s.year, s.number, s.total_cents
-           having s.total_cents <> coalesce(sum(l.net_cents), 0)""",
-    ),
-    (
-        N_("Manca un numero tra gli estratti"),
-        """select year::text, max(number) || ' numeri, ' || count(*) || ' estratti' from statement
-           where municipality_id = :city and state <> 'open' group by year having max(number) <> count(*)""",
-    ),
-    (
-        N_("Una famiglia paga più del suo tetto"),
-        """select l.meeting_id::text, l.net_cents || ' sopra ' || m.cap_cents from statement_line l
-           join membership m on m.municipality_id = l.municipality_id and m.id = l.membership_id
-           where l.municipality_id = :city and l.net_cents > m.cap_cents""",
-    ),
-    (
-        N_("Il budget di una settimana non torna con i suoi impegni"),
-        """select w.programme_id || ' ' || w.week,
-                  w.used_cents || ' di ' || w.budget_cents || ', impegni ' || coalesce(sum(
-                    case h.state when 'held' then h.held_cents when 'committed' then h.committed_cents else 0 end), 0)
-           from programme_week w left join voucher_hold h on h.municipality_id = w.municipality_id
-             and h.programme_id = w.programme_id and h.week = w.week
-           where w.municipality_id = :city group by w.id, w.programme_id, w.week, w.used_cents, w.budget_cents
-           having w.used_cents <> coalesce(sum(
-                    case h.state when 'held' then h.held_cents when 'committed' then h.committed_cents else 0 end), 0)
-               or w.used_cents < 0 or w.used_cents > w.budget_cents""",
-    ),
-    (
-        N_("Un buono usato non torna con le righe degli estratti"),
-        """with used as (
-             select l.membership_id, date_trunc('week', mt.held_on)::date as week, sum(l.subsidy_cents) as cents
-             from statement_line l join meeting mt on mt.municipality_id = l.municipality_id and mt.id = l.meeting_id
-             where l.municipality_id = :city group by 1, 2 having sum(l.subsidy_cents) <> 0),
-           committed as (
-             select membership_id, week, committed_cents as cents from voucher_hold
-             where municipality_id = :city and state = 'committed')
-           select coalesce(u.membership_id, c.membership_id) || ' ' || coalesce(u.week, c.week),
-                  coalesce(c.cents, 0) || ' impegnati, ' || coalesce(u.cents, 0) || ' usati'
-           from used u full join committed c on c.membership_id = u.membership_id and c.week = u.week
-           where coalesce(u.cents, 0) <> coalesce(c.cents, 0)""",
-    ),
-    (
-        N_("Un pagamento riuscito non è nel registro, o il contrario"),
-        """select coalesce(p.id::text, e.business_key), coalesce(p.state, 'nessun pagamento') from payment p
-           full join ledger_entry e on e.municipality_id = p.municipality_id
-             and e.business_key in ('payment:' || p.stripe_intent_id, 'bank-in:' || p.id)
-           where coalesce(p.municipality_id, e.municipality_id) = :city
-             and (p.id is not null and e.id is null and p.state in ('succeeded', 'refunded')
-                  or e.id is not null and p.state not in ('succeeded', 'refunded'))""",
-    ),
-    (
-        N_("Un compenso pagato non è nel registro"),
-        """select p.id::text, p.due_cents::text from payout p
-           where p.municipality_id = :city and p.paid_at is not null and not exists (
-             select 1 from ledger_entry e join posting g on g.municipality_id = e.municipality_id and g.entry_id = e.id
-             where e.municipality_id = p.municipality_id and g.account = 'provider:' || p.provider_id
-               and e.business_key in ('transfer:' || p.stripe_transfer_id, 'bank-out:' || p.id)
-               and g.cents = p.due_cents)""",
-    ),
-    (
-        N_("Un professionista ha avuto più di quanto gli spetta"),
-        """select account, sum(cents)::text from posting
-           where municipality_id = :city and account like 'provider:%' group by account having sum(cents) > 0""",
-    ),
-)
 
 
 def audit(
@@ -182,13 +106,13 @@ def _check_corrections(session: Session, municipality_id: str, closing: MonthClo
 
 
 def _check_meeting(
-    municipality_id: str, bill: MeetingBill, lines: dict[tuple[Any, Any], tuple[int, ...]], posted: dict[str, int]
+    municipality_id: str, bill: MeetingBill, lines: dict[tuple[Any, Any], Written], posted: dict[str, int]
 ) -> Iterator[Difference]:
     for index, member in enumerate(bill.members):
-        right: tuple[int, ...] | None = None
+        right: Written | None = None
         if bill.bill is not None:
             line = bill.bill.lines[index]
-            right = (line.share_cents, line.subsidy_cents, line.guarantee_cents, line.net_cents, line.provider_cents)
+            right = figures(line), bill.explanation(line)
         written = lines.get((bill.meeting_id, member.membership_id))
         if written != right:
             row = f"{bill.meeting_id} {member.membership_id}"
@@ -199,15 +123,16 @@ def _check_meeting(
         yield Difference(N_("Una scrittura non segue dal suo incontro"), str(bill.meeting_id), f"{posted} e non {due}")
 
 
-def _lines(session: Session, municipality_id: str, batch: list[MeetingBill]) -> dict[tuple[Any, Any], tuple[int, ...]]:
+def _lines(session: Session, municipality_id: str, batch: list[MeetingBill]) -> dict[tuple[Any, Any], Written]:
     rows = session.connection().execute(
         text("""
-            select meeting_id, membership_id, share_cents, subsidy_cents, guarantee_cents, net_cents, provider_cents
+            select meeting_id, membership_id, share_cents, subsidy_cents, guarantee_cents, net_cents, provider_cents,
+                   explanation
             from statement_line
             where municipality_id = :city and kind = 'meeting' and meeting_id = any(:meetings)"""),
         {"city": municipality_id, "meetings": [bill.meeting_id for bill in batch]},
     )
-    return {(row[0], row[1]): tuple(row[2:]) for row in rows}
+    return {(row[0], row[1]): (tuple(row[2:-1]), row[-1]) for row in rows}
 
 
 def _entries(session: Session, municipality_id: str, batch: list[MeetingBill]) -> dict[str, dict[str, int]]:

@@ -1,11 +1,10 @@
 """`close-month` closes, `audit` prints one line for each difference in the books: they are right if it prints none."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import date, datetime
 
 from sqlmodel import Session, col, select
 
-from billing.gateway import BalanceLine, GatewayUnavailableError
 from billing.ledger import STRIPE_CLEARING
 from marketplace.accounts.models import Actor, Municipality, Role
 from marketplace.db import Scope, set_scope
@@ -13,8 +12,8 @@ from marketplace.errors import NotFound
 from marketplace.filters import euros
 from marketplace.statements.audit import audit
 from marketplace.statements.models import Posting
+from marketplace.statements.nightly import at_stripe
 from marketplace.statements.operations import close_month
-from marketplace.statements.payments import gateway
 from marketplace.words import N_
 
 
@@ -46,27 +45,20 @@ def audit_books(
     chosen = [one for one in known if municipality_id in (None, one.id)]
     if municipality_id is not None and not chosen:
         raise UnknownMunicipality(code=municipality_id)
-    at_stripe = _at_stripe()
+    movements = at_stripe()
     found = 0
     for municipality in chosen:
         session.rollback()
         set_scope(session, Scope(municipality.id))
-        for difference in audit(session, municipality.id, at_stripe):
+        for difference in audit(session, municipality.id, movements):
             say(f"{municipality.id} {difference.check}: {difference.row}: {difference.detail}")
             found += 1
-        if at_stripe is None and _has_moved_money(session, municipality.id):
+        if movements is None and _has_moved_money(session, municipality.id):
             say(f"{municipality.id} {N_('Stripe non risponde: i suoi movimenti non si possono confrontare')}")
             found += 1
     if not found:
         note(N_("I conti tornano."))
     return 1 if found else 0
-
-
-def _at_stripe() -> Iterable[BalanceLine] | None:
-    try:
-        return list(gateway().iter_balance())
-    except GatewayUnavailableError:
-        return None
 
 
 def _has_moved_money(session: Session, municipality_id: str) -> bool:

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from marketplace.db import Row, cents, check, choice, json_object, refers
+from marketplace.db import Row, cents, check, choice, json_list, json_object, refers
 
 
 class StatementState(StrEnum):
@@ -176,6 +176,17 @@ class Payout(Row, table=True):
     stripe_transfer_id: str | None = None
     paid_at: datetime | None = None
     failure: str = Field(default="", max_length=300)
+
+
+class BooksCheck(Row, table=True):
+    """That the books were audited at an instant, and what did not agree: the first differences of `count`."""
+
+    __tablename__ = "books_check"
+
+    at: datetime
+    count: int
+    differences: list[dict[str, str]] = json_list()
+    with_stripe: bool
 
 
 class StripeEvent(SQLModel, table=True):

@@ -22,6 +22,7 @@ from marketplace.statements import documents, events, methods, operations, payme
 from marketplace.statements.audit import audit
 from marketplace.statements.forms import month_from, month_name
 from marketplace.statements.models import MonthClosing
+from marketplace.statements.nightly import at_stripe, last_check
 from marketplace.web import actor, allow, now, public
 from marketplace.words import N_
 
@@ -313,7 +314,8 @@ def register() -> str:
         "statements/register.html",
         totals=queries.account_totals(db.session, city),
         checked=checked,
-        differences=list(audit(db.session, city)) if checked else [],
+        differences=list(audit(db.session, city, at_stripe())) if checked else [],
+        last=last_check(db.session, city),
     )
 
 

@@ -7,15 +7,21 @@ from sqlalchemy import text
 from sqlmodel import Session, select
 
 from billing import ledger
+from marketplace.accounts.models import Role
+from marketplace.accounts.sign_in import add_user, appoint
+from marketplace.messages.models import Message
 from marketplace.slots.models import Presence
+from marketplace.statements import payments
 from marketplace.statements.audit import audit
 from marketplace.statements.commands import UnknownMunicipality, audit_books
-from marketplace.statements.models import Payment, Payout
+from marketplace.statements.models import Payout
+from marketplace.statements.nightly import audit_nightly, last_check
 from marketplace.statements.operations import close_month
 from marketplace.statements.posting import post
 from tests.stand_in import StandIn
-from tests.statements.test_payments import DUE, collect, pay_by, pay_out, take_events
-from tests.statements.world import CITY, CLOSED_AT, NOVEMBER, OFFICER, City
+from tests.statements.lived import a_lived_month
+from tests.statements.test_payments import DUE
+from tests.statements.world import CITY, CLOSED_AT, LONG_AGO, NOVEMBER, OFFICER, City
 
 
 def differences(session: Session, stand_in: StandIn | None = None) -> list[tuple[str, str]]:
@@ -25,30 +31,7 @@ def differences(session: Session, stand_in: StandIn | None = None) -> list[tuple
 
 @pytest.fixture
 def paid(city: City, stand_in: StandIn) -> City:
-    """A month with absences, vouchers, caps, a payment that succeeded, one disputed, and a payout made."""
-    group, other = city.group(), city.group(start=9 * 60)
-    households = [city.household() for _ in range(3)]
-    city.join(group, households[0], percent="50", held=900)
-    city.join(group, households[1], cap=1400)
-    city.join(group, households[2])
-    city.join(other, households[2])
-    city.everybody_came(other)
-    first, second, third, fourth = group.meetings
-    a, b, c = (one.id for one in group.memberships)
-    city.attend(first, {a: Presence.PRESENT, b: Presence.PRESENT, c: Presence.PRESENT})
-    city.attend(second, {a: Presence.ABSENT, b: Presence.PRESENT, c: Presence.ABSENT_NOTIFIED})
-    city.attend(third, {a: Presence.ABSENT_NOTIFIED, b: Presence.ABSENT_NOTIFIED, c: Presence.ABSENT_NOTIFIED})
-    city.attend(fourth, {a: Presence.PRESENT, b: Presence.PRESENT})
-    for household, choice in zip(households, ("visa", "disputed", "no_funds"), strict=True):
-        pay_by(city.session, stand_in, household, choice)
-    close_month(city.session, OFFICER, CLOSED_AT, CITY, NOVEMBER)
-    for payment in city.session.exec(select(Payment)).all():
-        collect(city.session, payment)
-    take_events(city.session, stand_in, shuffled=True, times=2)
-    group.provider.stripe_account_id = stand_in.open_account(str(group.provider.id))
-    for payout in city.session.exec(select(Payout)).all():
-        pay_out(city.session, payout, DUE + timedelta(days=8))
-    return city
+    return a_lived_month(city, stand_in)
 
 
 def test_right_books_have_no_difference(paid: City, stand_in: StandIn) -> None:
@@ -131,3 +114,27 @@ def test_the_command_says_each_difference_on_a_line_and_fails(city: City, stand_
     assert status == 1 and said == [f"{CITY} Un estratto non è la somma delle sue righe: 2026/1: 12001 e non 12000"]
     with pytest.raises(UnknownMunicipality):
         run("000000")
+
+
+def test_every_night_the_books_are_checked_and_officers_hear_of_differences(city: City, stand_in: StandIn) -> None:
+    session = city.session
+    officer = add_user(session, LONG_AGO, "officer@example.org", "officer")
+    appoint(session, LONG_AGO, officer.id, CITY, Role.OFFICER)
+    group = city.group()
+    city.join(group, city.household())
+    city.everybody_came(group)
+    close_month(session, OFFICER, CLOSED_AT, CITY, NOVEMBER)
+    for night in range(2):
+        audit_nightly.func.__wrapped__(session, CITY, CLOSED_AT + timedelta(days=night))
+    assert session.exec(select(Message)).all() == []
+    session.connection().execute(text("update statement set total_cents = total_cents + 1"))
+    for hours in (48, 49):
+        audit_nightly.func.__wrapped__(session, CITY, CLOSED_AT + timedelta(hours=hours))
+    found = last_check(session, CITY)
+    assert found is not None and found.count == 1 and found.with_stripe
+    assert found.differences[0]["row"] == "2026/1"
+    [message] = session.exec(select(Message)).all()
+    assert message.recipient == "officer@example.org" and "questa notte: 1." in message.body
+    payments.pay_through(None)
+    audit_nightly.func.__wrapped__(session, CITY, CLOSED_AT + timedelta(hours=50))
+    assert not last_check(session, CITY).with_stripe  # type: ignore[union-attr]

@@ -1,0 +1,88 @@
+"""Every night the books are audited, the result is kept, and whoever answers for them is told of any difference."""
+
+from datetime import datetime
+from typing import Any
+
+from procrastinate import RetryStrategy
+from sqlmodel import Session, col, select
+
+from billing.gateway import BalanceLine, GatewayUnavailableError
+from marketplace.accounts.models import Appointment, Role, User
+from marketplace.jobs import every, job
+from marketplace.messages.operations import Recipient, tell
+from marketplace.slots.calendar import local_day
+from marketplace.statements.audit import audit
+from marketplace.statements.models import BooksCheck
+from marketplace.statements.payments import gateway
+from marketplace.words import N_
+
+KEPT = 200
+TRIES = RetryStrategy(max_attempts=3, exponential_wait=5)
+ANSWERABLE = (Role.OFFICER, Role.ADMINISTRATOR)
+
+
+def at_stripe() -> list[BalanceLine] | None:
+    """All of Stripe's movements; None where it does not answer."""
+    try:
+        return list(gateway().iter_balance())
+    except GatewayUnavailableError:
+        return None
+
+
+@job("statements.audit_nightly", retry=TRIES)
+def audit_nightly(session: Session, municipality_id: str, now: datetime, **_: Any) -> None:
+    """Audit a municipality's books; an unreachable Stripe is no difference, and is kept as such."""
+    check_books(session, municipality_id, now, at_stripe())
+
+
+every("41 1 * * *", audit_nightly)
+
+
+def check_books(
+    session: Session, municipality_id: str, now: datetime, movements: list[BalanceLine] | None
+) -> BooksCheck:
+    """Audit, keep what was found, and tell officers and administrators of it, once a day."""
+    found = list(audit(session, municipality_id, movements))
+    check = BooksCheck(
+        municipality_id=municipality_id,
+        at=now,
+        count=len(found),
+        differences=[{"check": one.check, "row": one.row, "detail": one.detail} for one in found[:KEPT]],
+        with_stripe=movements is not None,
+    )
+    session.add(check)
+    session.flush()
+    if found:
+        _tell(session, check)
+    return check
+
+
+def last_check(session: Session, municipality_id: str) -> BooksCheck | None:
+    """The newest audit that was kept."""
+    return session.exec(
+        select(BooksCheck).where(BooksCheck.municipality_id == municipality_id).order_by(col(BooksCheck.at).desc())
+    ).first()
+
+
+def _tell(session: Session, check: BooksCheck) -> None:
+    people = session.exec(
+        select(User)
+        .join(Appointment, col(Appointment.user_id) == col(User.id))
+        .where(
+            Appointment.municipality_id == check.municipality_id,
+            col(Appointment.role).in_(ANSWERABLE),
+            col(Appointment.ended_at).is_(None),
+        )
+        .distinct()
+    ).all()
+    for person in people:
+        tell(
+            session,
+            check.municipality_id,
+            check.at,
+            Recipient(person.email, person.locale),
+            f"audit-{local_day(check.at)}-{person.id}",
+            N_("I conti non tornano"),
+            N_("Differenze trovate nei conti dal controllo di questa notte: %(count)s. Sono elencate nel Registro."),
+            {"count": check.count},
+        )

@@ -1,0 +1,138 @@
+"""What one query can prove: each rule finds nothing in right books, and the row of everything that is wrong."""
+
+from typing import Final
+
+from marketplace.words import N_
+
+# Each query gives (row, detail) of what is wrong and nothing where all is right.
+RULES: Final[tuple[tuple[str, str], ...]] = (
+    (
+        N_("Una scrittura non quadra"),
+        """select e.business_key, count(p.id) || ' movimenti, somma ' || coalesce(sum(p.cents), 0)
+           from ledger_entry e left join posting p on p.municipality_id = e.municipality_id and p.entry_id = e.id
+           where e.municipality_id = :city group by e.id, e.business_key
+           having count(p.id) < 2 or sum(p.cents) <> 0""",
+    ),
+    (
+        N_("Un estratto non è la somma delle sue righe"),
+        """select s.year || '/' || s.number, s.total_cents || ' e non ' || coalesce(sum(l.net_cents), 0)
+           from statement s left join statement_line l
+             on l.municipality_id = s.municipality_id and l.statement_id = s.id
+           where s.municipality_id = :city and s.state <> 'open' group by s.id, s.year, s.number, s.total_cents
+           having s.total_cents <> coalesce(sum(l.net_cents), 0)""",
+    ),
+    (
+        N_("Manca un numero tra gli estratti"),
+        """select year::text, max(number) || ' numeri, ' || count(*) || ' estratti' from statement
+           where municipality_id = :city and state <> 'open' group by year having max(number) <> count(*)""",
+    ),
+    (
+        N_("Una famiglia paga più del suo tetto"),
+        """select l.meeting_id::text, l.net_cents || ' sopra ' || m.cap_cents from statement_line l
+           join membership m on m.municipality_id = l.municipality_id and m.id = l.membership_id
+           where l.municipality_id = :city and l.net_cents > m.cap_cents""",
+    ),
+    (
+        N_("Il budget di una settimana non torna con i suoi impegni"),
+        """select w.programme_id || ' ' || w.week,
+                  w.used_cents || ' di ' || w.budget_cents || ', impegni ' || coalesce(sum(
+                    case h.state when 'held' then h.held_cents when 'committed' then h.committed_cents else 0 end), 0)
+           from programme_week w left join voucher_hold h on h.municipality_id = w.municipality_id
+             and h.programme_id = w.programme_id and h.week = w.week
+           where w.municipality_id = :city group by w.id, w.programme_id, w.week, w.used_cents, w.budget_cents
+           having w.used_cents <> coalesce(sum(
+                    case h.state when 'held' then h.held_cents when 'committed' then h.committed_cents else 0 end), 0)
+               or w.used_cents < 0 or w.used_cents > w.budget_cents""",
+    ),
+    (
+        N_("Un buono usato non torna con le righe degli estratti"),
+        """with used as (
+             select l.membership_id, date_trunc('week', mt.held_on)::date as week, sum(l.subsidy_cents) as cents
+             from statement_line l join meeting mt on mt.municipality_id = l.municipality_id and mt.id = l.meeting_id
+             where l.municipality_id = :city group by 1, 2 having sum(l.subsidy_cents) <> 0),
+           committed as (
+             select membership_id, week, committed_cents as cents from voucher_hold
+             where municipality_id = :city and state = 'committed')
+           select coalesce(u.membership_id, c.membership_id) || ' ' || coalesce(u.week, c.week),
+                  coalesce(c.cents, 0) || ' impegnati, ' || coalesce(u.cents, 0) || ' usati'
+           from used u full join committed c on c.membership_id = u.membership_id and c.week = u.week
+           where coalesce(u.cents, 0) <> coalesce(c.cents, 0)""",
+    ),
+    (
+        N_("Un pagamento riuscito non è nel registro, o il contrario"),
+        """select p.id::text, p.state || ' ' || p.cents || ', nel registro ' || coalesce(g.cents::text, 'niente')
+           from payment p
+           left join ledger_entry e on e.municipality_id = p.municipality_id
+             and e.business_key = 'payment:' || p.stripe_intent_id
+           left join posting g on g.municipality_id = e.municipality_id and g.entry_id = e.id and g.cents > 0
+           where p.municipality_id = :city
+             and ((p.state in ('succeeded', 'refunded')) <> (e.id is not null) or g.cents <> p.cents)""",
+    ),
+    (
+        N_("Un compenso pagato non è nel registro"),
+        """select p.id::text, p.due_cents::text from payout p
+           where p.municipality_id = :city and p.paid_at is not null and not exists (
+             select 1 from ledger_entry e join posting g on g.municipality_id = e.municipality_id and g.entry_id = e.id
+             where e.municipality_id = p.municipality_id and g.account = 'provider:' || p.provider_id
+               and e.business_key in ('transfer:' || p.stripe_transfer_id, 'bank-out:' || p.id)
+               and g.cents = p.due_cents)""",
+    ),
+    (
+        N_("Un professionista ha avuto più di quanto gli spetta"),
+        """select account, sum(cents)::text from posting
+           where municipality_id = :city and account like 'provider:%' group by account having sum(cents) > 0""",
+    ),
+    (
+        N_("Un impegno non è quello con cui il mese è stato conteggiato"),
+        """select h.membership_id || ' ' || h.week, h.held_cents || ' e non ' || (l.explanation ->> 'held_cents')
+           from statement_line l
+           join meeting mt on mt.municipality_id = l.municipality_id and mt.id = l.meeting_id
+           join voucher_hold h on h.municipality_id = l.municipality_id and h.membership_id = l.membership_id
+             and h.week = date_trunc('week', mt.held_on)::date
+           where l.municipality_id = :city and l.kind = 'meeting' and h.state <> 'held'
+             and h.held_cents <> (l.explanation ->> 'held_cents')::bigint""",
+    ),
+    (
+        N_("Quello che deve una famiglia non è la somma dei suoi estratti"),
+        """with said as (
+             select 'family:' || household_id as account, sum(net_cents) as cents from statement_line
+             where municipality_id = :city group by 1),
+           booked as (
+             select p.account, sum(p.cents) as cents from posting p
+             join ledger_entry e on e.municipality_id = p.municipality_id and e.id = p.entry_id
+             where p.municipality_id = :city and p.account like 'family:%'
+               and e.event in ('meeting_billed', 'meeting_corrected') group by 1)
+           select account, coalesce(b.cents, 0) || ' e non ' || coalesce(s.cents, 0)
+           from said s full join booked b using (account) where coalesce(s.cents, 0) <> coalesce(b.cents, 0)""",
+    ),
+    (
+        N_("Un versamento del Comune non è nel registro, o il contrario"),
+        """with booked as (
+             select split_part(e.business_key, ':', 2) as month, sum(p.cents) as cents from ledger_entry e
+             join posting p on p.municipality_id = e.municipality_id and p.entry_id = e.id
+             where e.municipality_id = :city and p.cents > 0
+               and e.business_key ~ '^bank-in:[0-9]{4}-[0-9]{2}:(programme|guarantee):' group by 1),
+           said as (
+             select to_char(c.month, 'YYYY-MM') as month, s.paid_cents as cents from settlement s
+             join month_closing c on c.municipality_id = s.municipality_id and c.id = s.closing_id
+             where s.municipality_id = :city)
+           select month, coalesce(b.cents, 0) || ' e non ' || coalesce(s.cents, 0)
+           from said s full join booked b using (month) where coalesce(s.cents, 0) <> coalesce(b.cents, 0)""",
+    ),
+    (
+        N_("Una scrittura senza una riga che la spieghi"),
+        """select e.business_key, e.event from ledger_entry e where e.municipality_id = :city and not case e.event
+             when 'meeting_billed' then exists (select 1 from statement_line l
+               where l.municipality_id = e.municipality_id and 'meeting:' || l.meeting_id = e.business_key) or exists (
+               select 1 from meeting mt where mt.municipality_id = e.municipality_id
+                 and 'meeting:' || mt.id = e.business_key and mt.state = 'cancelled_by_municipality')
+             when 'meeting_corrected' then e.business_key ~ '^correction:[-0-9a-f]{36}:[0-9]{4}-[0-9]{2}$'
+             when 'transferred' then exists (select 1 from payout p
+               where p.municipality_id = e.municipality_id and 'transfer:' || p.stripe_transfer_id = e.business_key)
+             when 'paid_by_bank' then exists (select 1 from payout p
+               where p.municipality_id = e.municipality_id and 'bank-out:' || p.id = e.business_key)
+             when 'bank_transfer_received' then e.business_key ~ '^bank-in:[0-9]{4}-[0-9]{2}:(programme|guarantee):'
+             else e.event in ('payment_succeeded', 'payment_returned', 'stripe_fee_charged', 'transfer_reversed')
+             end""",
+    ),
+)
