@@ -8,7 +8,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from billing.money import largest_remainder
-from billing.split import split_slot, subsidy_cents
+from billing.split import Price, split_slot, subsidy_cents
 
 
 class Attended(StrEnum):
@@ -36,16 +36,6 @@ class AbsenceRule:
     absence_is_subsidised: bool = True
     cancelled_day_percent: Fraction = Fraction(50)
     fee_percent: Fraction = Fraction(0)
-
-
-@dataclass(frozen=True)
-class Price:
-    """The prices frozen on a confirmed slot (rule 8 of the matching contract)."""
-
-    rate_cents_per_hour: int
-    extra_seat_cents_per_hour: int
-    venue_cents_per_hour: int
-    minutes_min: int
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from itertools import combinations, pairwise
+from itertools import pairwise
 from math import factorial, lcm
 
 from billing.money import largest_remainder, round_half_up
@@ -143,98 +143,186 @@ class Price:
         )
 
 
-def split_among_families(split: Split, price: Price, families: Sequence[Sequence[Presence]]) -> list[int]:
-    """Each family's share of one slot in cents, by the way of splitting that the group chose; they sum to its cost.
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """A stretch of time in which the same seats are present: its exact cost in cents, and each family's part of it."""
 
-    A family's presences are its people's, at least one. `BY_FAMILY`: each moment is split evenly among the families
-    present, the missing time by the minutes that they are; `SEAT_HOURS`: everything by seat-minutes (the French rule);
-    `SHAPLEY`: each pays what it adds, on the average over all orders of coming (up to `SUBGROUP_MAX` families).
+    start: int
+    end: int
+    seats: tuple[int, ...]
+    cost: Fraction
+    parts: tuple[Fraction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """A slot's cost atom by atom, then the missing time, then each family's whole cents; they sum to the cost."""
+
+    atoms: tuple[Atom, ...]
+    missing: Fraction
+    missing_parts: tuple[Fraction, ...]
+    cost_cents: int
+    shares_cents: tuple[int, ...]
+
+
+def share_among_families(split: Split, price: Price, families: Sequence[Sequence[Presence]]) -> Sharing:
+    """One slot's cost among families, by the way of splitting that the group chose, with every step of it.
+
+    A family's presences are its people's, at least one. `BY_SEAT`: each moment by the seats present; `BY_FAMILY`:
+    evenly among the families present; what is missing of the minimum time goes by the minutes of either;
+    `SEAT_HOURS`: everything by seat-minutes (the French rule); `SHAPLEY`: each pays what it adds, on the average over
+    all orders of coming, also of the time that a smaller group would miss (ValueError for that above `SUBGROUP_MAX`).
     """
-    whole = [presence for family in families for presence in family]
-    cost = price.cost(whole)
-    exact = _SPLITS[split](price, families, cost)
+    parted, lacking = _SPLITS[split]
+    atoms = []
+    for start, end, seats in _stretches(families):
+        cost = _moment_cost(price, start, end, sum(seats))
+        atoms.append(Atom(start, end, seats, cost, tuple(parted(price, families, start, end, seats))))
+    whole = price.cost([presence for family in families for presence in family])
+    missing = whole - sum(atom.cost for atom in atoms)
+    missing_parts = tuple(lacking(price, families))
+    exact = [sum((atom.parts[index] for atom in atoms), own) for index, own in enumerate(missing_parts)]
     denominator = lcm(*(share.denominator for share in exact))
-    cents = round_half_up(cost.numerator, cost.denominator)
-    return largest_remainder(cents, [int(share * denominator) for share in exact], denominator)
+    cents = round_half_up(whole.numerator, whole.denominator)
+    shares = largest_remainder(cents, [int(share * denominator) for share in exact], denominator)
+    return Sharing(tuple(atoms), missing, missing_parts, cents, tuple(shares))
+
+
+def split_among_families(split: Split, price: Price, families: Sequence[Sequence[Presence]]) -> list[int]:
+    """Each family's share of one slot in cents (`share_among_families`)."""
+    return list(share_among_families(split, price, families).shares_cents)
 
 
 def groups_better_off_alone(
     price: Price, families: Sequence[Sequence[Presence]], shares_cents: Sequence[int]
 ) -> list[tuple[int, ...]]:
-    """The sub-groups (indices of families) that would pay less on their own, a cent of rounding each left aside."""
-    return [
-        group
-        for group in _subgroups(len(families))
-        if price.cost([presence for index in group for presence in families[index]])
-        < sum(shares_cents[index] for index in group) - len(group)
-    ]
+    """The sub-groups (indices of families) that would pay less on their own, a cent of rounding each left aside.
+
+    All of them are tried, up to `SUBGROUP_MAX` families (ValueError above).
+    """
+    found = []
+    for mask, cost in enumerate(_costs_of_subgroups(price, families)):
+        group = _members(mask)
+        if group and cost < sum(shares_cents[index] for index in group) - len(group):
+            found.append(group)
+    return sorted(found, key=lambda group: (len(group), group))
 
 
-SUBGROUP_MAX = 8
+SUBGROUP_MAX = 12
 """Among more families sub-groups are not enumerated."""
 
-
-def _by_seat(price: Price, families: Sequence[Sequence[Presence]], cost: Fraction) -> list[Fraction]:
-    return _by_moment(price, families, cost, lambda seats: seats)
-
-
-def _by_family(price: Price, families: Sequence[Sequence[Presence]], cost: Fraction) -> list[Fraction]:
-    return _by_moment(price, families, cost, lambda seats: min(seats, 1))
+Parts = list[Fraction]
+Families = Sequence[Sequence[Presence]]
 
 
-def _by_moment(
-    price: Price, families: Sequence[Sequence[Presence]], cost: Fraction, weight: Callable[[int], int]
-) -> list[Fraction]:
-    """Each moment split by the weight of the seats that a family has there, the missing time by weight-minutes."""
-    shares = [Fraction(0)] * len(families)
-    minutes = [0] * len(families)
-    shared = Fraction(0)
+def _stretches(families: Families) -> list[tuple[int, int, tuple[int, ...]]]:
+    """The stretches (start, end, seats of each family) in which the same seats are present, none of them empty."""
     instants = sorted({instant for family in families for start, end, _ in family for instant in (start, end)})
+    found: list[tuple[int, int, tuple[int, ...]]] = []
     for since, until in pairwise(instants):
-        seats = [sum(own for start, end, own in family if start <= since < end) for family in families]
-        if not any(seats):
-            continue
-        part = Price(price.rate_cents_per_hour, price.extra_seat_cents_per_hour, price.venue_cents_per_hour, 0).cost(
-            [(since, until, sum(seats))]
-        )
-        weights = [weight(own) for own in seats]
-        for index, own in enumerate(weights):
-            shares[index] += part * own / sum(weights)
-            minutes[index] += own * (until - since)
-        shared += part
-    missing = cost - shared
-    return [share + missing * own / sum(minutes) for share, own in zip(shares, minutes, strict=True)]
+        seats = tuple(sum(own for start, end, own in family if start <= since < end) for family in families)
+        if found and found[-1][1] == since and found[-1][2] == seats:
+            found[-1] = (found[-1][0], until, seats)
+        elif any(seats):
+            found.append((since, until, seats))
+    return found
 
 
-def _by_seat_hours(price: Price, families: Sequence[Sequence[Presence]], cost: Fraction) -> list[Fraction]:
-    minutes = [sum(seats * (end - start) for start, end, seats in family) for family in families]
-    return [cost * own / sum(minutes) for own in minutes]
+def _seat_minutes(families: Families) -> list[int]:
+    return [sum(seats * (end - start) for start, end, seats in family) for family in families]
 
 
-def _shapley(price: Price, families: Sequence[Sequence[Presence]], cost: Fraction) -> list[Fraction]:
+def _in_proportion(whole: Fraction, weights: Sequence[int]) -> Parts:
+    return [whole * weight / sum(weights) for weight in weights]
+
+
+def _moment_cost(price: Price, start: int, end: int, seats: int) -> Fraction:
+    hourly = price.rate_cents_per_hour + price.extra_seat_cents_per_hour * (seats - 1) + price.venue_cents_per_hour
+    return Fraction(hourly * (end - start), MINUTES_PER_HOUR)
+
+
+def _missing_cost(price: Price, families: Families) -> Fraction:
+    starts, ends = zip(*((start, end) for family in families for start, end, _ in family), strict=True)
+    lacking = max(0, price.minutes_min - (max(ends) - min(starts)))
+    return Fraction(price.rate_cents_per_hour * lacking, MINUTES_PER_HOUR)
+
+
+def _atom_by_seat(price: Price, families: Families, start: int, end: int, seats: Sequence[int]) -> Parts:
+    return _in_proportion(_moment_cost(price, start, end, sum(seats)), seats)
+
+
+def _missing_by_seat_minutes(price: Price, families: Families) -> Parts:
+    return _in_proportion(_missing_cost(price, families), _seat_minutes(families))
+
+
+def _atom_by_family(price: Price, families: Families, start: int, end: int, seats: Sequence[int]) -> Parts:
+    return _in_proportion(_moment_cost(price, start, end, sum(seats)), [min(own, 1) for own in seats])
+
+
+def _missing_by_minutes(price: Price, families: Families) -> Parts:
+    minutes = [0] * len(families)
+    for start, end, seats in _stretches(families):
+        for index, own in enumerate(seats):
+            minutes[index] += (end - start) * min(own, 1)
+    return _in_proportion(_missing_cost(price, families), minutes)
+
+
+def _atom_by_seat_hours(price: Price, families: Families, start: int, end: int, seats: Sequence[int]) -> Parts:
+    return _in_proportion(_moment_cost(price, start, end, sum(seats)), _seat_minutes(families))
+
+
+def _atom_shapley(price: Price, families: Families, start: int, end: int, seats: Sequence[int]) -> Parts:
+    """What its seats add is each family's; what does not grow with them is the first's, so on the average even."""
+    extra = Fraction(price.extra_seat_cents_per_hour * (end - start), MINUTES_PER_HOUR)
+    fixed = _moment_cost(price, start, end, sum(seats)) - extra * sum(seats)
+    present = sum(1 for own in seats if own)
+    return [fixed / present + extra * own if own else Fraction(0) for own in seats]
+
+
+def _missing_shapley(price: Price, families: Families) -> Parts:
+    """The average over all orders of coming of what each adds to the missing time, by enumerating all sub-groups."""
+    if all(_missing_cost(price, [family]) == 0 for family in families):
+        return [Fraction(0)] * len(families)  # nor is any time missing of a group
+    costs = [Fraction(0)] + [
+        _missing_cost(price, [families[index] for index in _members(mask)])
+        for mask in range(1, _count_subgroups(families))
+    ]
     count = len(families)
-    costs = {
-        group: price.cost([presence for index in group for presence in families[index]])
-        for group in ((), *_subgroups(count))
-    }
     shares = [Fraction(0)] * count
-    for group, own in costs.items():
-        for index in set(range(count)) - set(group):  # those who may come next, in as many orders
-            orders = factorial(len(group)) * factorial(count - len(group) - 1)
-            shares[index] += Fraction(orders, factorial(count)) * (costs[tuple(sorted((*group, index)))] - own)
+    for mask, own in enumerate(costs):
+        size = mask.bit_count()
+        if size < count:
+            weight = Fraction(factorial(size) * factorial(count - size - 1), factorial(count))
+            for index in range(count):
+                if not mask >> index & 1:
+                    shares[index] += weight * (costs[mask | 1 << index] - own)
     return shares
 
 
-def _subgroups(count: int) -> list[tuple[int, ...]]:
-    """All groups of up to `count` families, none empty, each in order."""
-    if count > SUBGROUP_MAX:
+def _costs_of_subgroups(price: Price, families: Families) -> list[Fraction]:
+    """The cost of each sub-group on its own, by its bit mask."""
+    return [
+        price.cost([presence for index in _members(mask) for presence in families[index]])
+        for mask in range(_count_subgroups(families))
+    ]
+
+
+def _count_subgroups(families: Families) -> int:
+    if len(families) > SUBGROUP_MAX:
         raise ValueError(f"sub-groups of more than {SUBGROUP_MAX} families are not enumerated")
-    return [group for size in range(1, count + 1) for group in combinations(range(count), size)]
+    return 1 << len(families)
 
 
-_SPLITS: dict[Split, Callable[[Price, Sequence[Sequence[Presence]], Fraction], list[Fraction]]] = {
-    Split.BY_SEAT: _by_seat,
-    Split.BY_FAMILY: _by_family,
-    Split.SEAT_HOURS: _by_seat_hours,
-    Split.SHAPLEY: _shapley,
+def _members(mask: int) -> tuple[int, ...]:
+    return tuple(index for index in range(mask.bit_length()) if mask >> index & 1)
+
+
+_SPLITS: dict[
+    Split,
+    tuple[Callable[[Price, Families, int, int, Sequence[int]], Parts], Callable[[Price, Families], Parts]],
+] = {
+    Split.BY_SEAT: (_atom_by_seat, _missing_by_seat_minutes),
+    Split.BY_FAMILY: (_atom_by_family, _missing_by_minutes),
+    Split.SEAT_HOURS: (_atom_by_seat_hours, _missing_by_seat_minutes),
+    Split.SHAPLEY: (_atom_shapley, _missing_shapley),
 }

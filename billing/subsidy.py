@@ -1,6 +1,6 @@
 """A means-tested rule is data: bands of ISEE that neither overlap nor leave a gap, each with what it charges or pays.
 
-Published rates are rounded to cents before anything is multiplied; a decision says which band it used, and how.
+Published rates are rounded to cents before anything is multiplied; `billing.decisions` applies them.
 """
 
 from __future__ import annotations
@@ -39,11 +39,18 @@ class Band:
 
 
 @dataclass(frozen=True)
-class Decision:
-    """An amount in euro, to the cent, and the steps that led to it; None is the full price."""
+class Graded:
+    """The band (from 1) of an ISEE, which begins above `below`, and its amount to the cent; None is the full price."""
 
+    number: int
+    band: Band
+    below: Decimal
     amount: Decimal | None
-    steps: tuple[str, ...]
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the amount grows with the ISEE."""
+        return self.band.first != self.band.last
 
 
 def check_bands(bands: Sequence[Band]) -> None:
@@ -67,24 +74,24 @@ def check_bands(bands: Sequence[Band]) -> None:
         raise RuleError("no band")
 
 
-def grade(bands: Sequence[Band], isee: Decimal) -> Decision:
+def grade(bands: Sequence[Band], isee: Decimal) -> Graded:
     """The amount for an ISEE, rounded half up to a cent; RuleError where no band reaches that far."""
     check_bands(bands)
     below = Decimal(0)
     for number, band in enumerate(bands, 1):
         if band.up_to is None or isee <= band.up_to:
-            named = f"fascia {number}: ISEE {isee} oltre {below}"
-            if band.first is None or band.last is None:
-                return Decision(None, (named, "prezzo intero"))
-            if band.up_to is None or band.first == band.last:
-                return Decision(band.first.quantize(CENT, ROUND_HALF_UP), (named, f"importo fisso {band.first}"))
-            exact = Fraction(band.first) + Fraction(band.last - band.first) * Fraction(isee - below) / Fraction(
-                band.up_to - below
-            )
-            step = f"lineare da {band.first} a {band.last} tra {below} e {band.up_to}"
-            return Decision(_to_cent(exact), (named, step))
+            return Graded(number, band, below, _amount(band, below, isee))
         below = band.up_to
     raise RuleError(f"no band for an ISEE of {isee}")
+
+
+def _amount(band: Band, below: Decimal, isee: Decimal) -> Decimal | None:
+    if band.first is None or band.last is None:
+        return None
+    if band.up_to is None or band.first == band.last:
+        return band.first.quantize(CENT, ROUND_HALF_UP)
+    along = Fraction(isee - below) / Fraction(band.up_to - below)
+    return _to_cent(Fraction(band.first) + Fraction(band.last - band.first) * along)
 
 
 @dataclass(frozen=True)
@@ -95,13 +102,14 @@ class Step:
     price: Decimal
 
 
-def stepped_cost(steps: Sequence[Step], units: int) -> Decimal:
-    """What `units` of a period cost where the price rises by steps; RuleError above the last."""
-    cost, counted = Decimal(0), 0
+def stepped_cost(steps: Sequence[Step], units: Fraction | int) -> Fraction:
+    """What `units` of a period cost, exactly, where the price rises by steps; RuleError above the last."""
+    cost, counted = Fraction(0), Fraction(0)
     for step in steps:
-        here = units - counted if step.up_to is None else min(units, step.up_to) - counted
-        cost += max(0, here) * step.price
-        counted += max(0, here)
+        until = Fraction(units) if step.up_to is None else min(Fraction(units), Fraction(step.up_to))
+        here = max(Fraction(0), until - counted)
+        cost += here * Fraction(step.price)
+        counted += here
     if counted < units:
         raise RuleError(f"{units} units, and the steps end at {counted}")
     return cost

@@ -19,10 +19,10 @@ from billing.absence import (
     Bearer,
     Bill,
     Line,
-    Price,
     bill_cancelled_day,
     bill_meeting,
 )
+from billing.split import Price
 from marketplace.accounts.policy import Policy, get_policy
 from marketplace.slots.models import MeetingState
 

@@ -1,8 +1,10 @@
 """Rules 8 to 10: a slot's cost, its shares and the subsidy on a share."""
 
 from fractions import Fraction
+from itertools import permutations
+from math import factorial
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing.split import (
@@ -10,6 +12,7 @@ from billing.split import (
     Split,
     exact_cost,
     groups_better_off_alone,
+    share_among_families,
     split_among_families,
     split_slot,
     subsidy_cents,
@@ -130,3 +133,69 @@ def test_every_split_sums_to_the_cost(families, rate, extra, split):
     assert all(share >= 0 for share in shares)
     if split == Split.BY_SEAT and all(len(family) == 1 for family in families):
         assert shares == by_member
+
+
+def prices():
+    """An extra seat costs no more than the first, as the contract of the matcher has it."""
+    return st.tuples(st.integers(0, 3000), st.integers(0, 3000), st.integers(0, 500), st.integers(0, 240)).map(
+        lambda terms: Price(terms[0], min(terms[1], terms[0]), terms[2], terms[3])
+    )
+
+
+def families_of(most):
+    return st.lists(presences(), min_size=1, max_size=most)
+
+
+@given(prices(), families_of(6))
+def test_by_seat_nobody_pays_more_than_alone_at_the_same_place(price, families):
+    for family, cents in zip(families, shares_of(Split.BY_SEAT, price, families), strict=True):
+        assert cents <= price.cost(family) + 1, "a cent may be the rounding's"
+
+
+@given(prices(), families_of(5), st.sampled_from(Split), st.randoms(use_true_random=False))
+def test_the_order_of_the_families_moves_no_more_than_the_odd_cent(price, families, split, random):
+    order = random.sample(range(len(families)), len(families))
+    one = share_among_families(split, price, families)
+    other = share_among_families(split, price, [families[index] for index in order])
+    assert other.cost_cents == one.cost_cents
+    assert [atom.cost for atom in other.atoms] == [atom.cost for atom in one.atoms]
+    for place, index in enumerate(order):
+        assert [atom.parts[place] for atom in other.atoms] == [atom.parts[index] for atom in one.atoms]
+        assert other.missing_parts[place] == one.missing_parts[index]
+        assert abs(other.shares_cents[place] - one.shares_cents[index]) <= 1
+
+
+@given(prices(), families_of(5), st.sampled_from(Split))
+def test_atoms_and_missing_time_add_up_to_every_share(price, families, split):
+    sharing = share_among_families(split, price, families)
+    assert sum(atom.cost for atom in sharing.atoms) + sharing.missing == price.cost(
+        [presence for family in families for presence in family]
+    )
+    assert all(sum(atom.parts) == atom.cost for atom in sharing.atoms)
+    assert sum(sharing.missing_parts) == sharing.missing
+    for index, cents in enumerate(sharing.shares_cents):
+        exact = sum((atom.parts[index] for atom in sharing.atoms), sharing.missing_parts[index])
+        assert abs(cents - exact) < 1
+
+
+@settings(max_examples=40)
+@given(prices(), families_of(4))
+def test_shapley_is_the_average_over_all_orders_of_coming(price, families):
+    sharing = share_among_families(Split.SHAPLEY, price, families)
+    for index in range(len(families)):
+        added = Fraction(0)
+        for order in permutations(range(len(families))):
+            before = [one for other in order[: order.index(index)] for one in families[other]]
+            added += price.cost([*before, *families[index]]) - price.cost(before)
+        exact = sum((atom.parts[index] for atom in sharing.atoms), sharing.missing_parts[index])
+        assert exact == added / factorial(len(families))
+
+
+def test_twelve_families_and_twelve_hours_are_exact():
+    families = [[(15 * index, 720 - 20 * index, 1 + index % 2)] for index in range(12)]
+    price = Price(1807, 301, 203, 800)
+    for split in Split:
+        sharing = share_among_families(split, price, families)
+        assert sum(sharing.shares_cents) == sharing.cost_cents
+        assert len(sharing.atoms) == 23
+    assert groups_better_off_alone(price, families, shares_of(Split.BY_SEAT, price, families)) == []

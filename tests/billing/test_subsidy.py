@@ -47,9 +47,9 @@ def test_teramos_home_help(isee: int, hour: str) -> None:
     assert grade(TERAMO_HOUR, D(isee)).amount == D(hour)
 
 
-def test_above_the_last_band_it_is_the_full_price_and_the_decision_says_so() -> None:
-    decision = grade(TERAMO_HOUR, D("30000.01"))
-    assert decision.amount is None and decision.steps == ("fascia 4: ISEE 30000.01 oltre 30000", "prezzo intero")
+def test_above_the_last_band_it_is_the_full_price_and_the_band_is_named() -> None:
+    graded = grade(TERAMO_HOUR, D("30000.01"))
+    assert (graded.number, graded.below, graded.amount) == (4, D(30000), None)
 
 
 @pytest.mark.parametrize(("isee", "cents"), [(26000, 10000), (20000, 8000)])
