@@ -8,14 +8,18 @@ folder never has two. It says `ready`, or in one line why not, on its standard o
 
 import ctypes
 import fcntl
+import hashlib
 import os
 import pwd
 import shutil
 import signal
+import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -72,6 +76,34 @@ def find_disguise() -> Disguise:
             return disguise
         refusals.append(tried.stderr.strip())
     raise Failed(refusals[0])
+
+
+def runnable(programs: Path, disguise: Disguise) -> Path:
+    """Where the disguise may run PostgreSQL: its own folder or, as `access(2)` ignores a reach, a public copy of it.
+
+    `programs` lie in the wheel's package, which has its libraries beside it. The copy is made whole or not at all, is
+    root's alone to change, and is made anew for another version.
+    """
+    tried = subprocess.run([*disguise.prefix, "test", "-x", programs / "postgres"], env=ENVIRONMENT, check=False)
+    if not tried.returncode:
+        return programs
+    package, original = programs.parents[1], (programs / "postgres").stat()
+    name = hashlib.sha256(f"{programs} {original.st_size} {original.st_mtime_ns}".encode()).hexdigest()[:16]
+    copy = Path(tempfile.gettempdir(), f"condiviso-postgresql-{name}")
+    if not copy.exists():
+        draft = Path(tempfile.mkdtemp(prefix=f"{copy.name}."))
+        try:
+            for folder in (package, package.with_name(f"{package.name}.libs")):
+                shutil.copytree(folder, draft / folder.name)
+            draft.chmod(0o755)
+            with suppress(OSError):  # another command may have been first
+                draft.rename(copy)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    found = copy.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise Failed(f"{copy} is not a folder of this user alone")
+    return copy / programs.relative_to(package.parent)
 
 
 def _has_name(user: int) -> bool:
@@ -222,8 +254,9 @@ def main(programs: str, home: str, sockets: str, lock: str, *settings: str) -> i
     folder = Path(home)
     try:
         disguise = find_disguise()
-        create_cluster(Path(programs), folder, disguise)
-        server = start_server(Path(programs), folder, Path(sockets), int(lock), settings, disguise)
+        installed = runnable(Path(programs), disguise)
+        create_cluster(installed, folder, disguise)
+        server = start_server(installed, folder, Path(sockets), int(lock), settings, disguise)
     except (Failed, OSError, subprocess.TimeoutExpired) as problem:
         os.write(sys.stdout.fileno(), str(problem).encode())
         return 1

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -178,6 +179,33 @@ def test_where_user_namespaces_are_blocked_root_runs_it_as_nobody(var: Path) -> 
     with ensure_server(var) as server:
         assert server.answers()
     assert {path.stat().st_uid for path in (var / "postgres/data").rglob("*")} == {keeper.find_disguise().owner}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused by PostgreSQL")
+def test_root_runs_it_from_its_own_home_too_where_user_namespaces_are_blocked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = postgres._server_programs().parents[1]
+    for folder in (package, package.with_name(f"{package.name}.libs")):
+        shutil.copytree(folder, tmp_path / folder.name)  # pytest's folders are root's alone
+    public = Path(tempfile.mkdtemp(dir="/var/tmp"))
+    public.chmod(0o755)
+    blocked = tmp_path / "keeper.py"
+    blocked.write_text(
+        f"import sys; sys.path[:0] = [{str(Path(keeper.__file__).parent)!r}]; import keeper, tempfile\n"
+        f"keeper.NAMESPACE = ('false',); tempfile.tempdir = {str(public)!r}\n"
+        "sys.exit(keeper.main(*sys.argv[1:]))"
+    )
+    monkeypatch.setattr(postgres, "KEEPER", blocked)
+    monkeypatch.setattr(postgres, "_server_programs", lambda: tmp_path / package.name / "pginstall/bin")
+    try:
+        for _ in ("made", "found"):
+            with ensure_server(tmp_path / "var") as server:
+                assert server.answers()
+                assert (tmp_path / "var/postgres/data").stat().st_uid == keeper.NOBODY
+            assert len(list(public.iterdir())) == 1
+    finally:
+        shutil.rmtree(public)
 
 
 def test_a_folder_whose_path_is_too_long_for_a_socket_has_it_elsewhere(tmp_path: Path) -> None:
