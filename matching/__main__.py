@@ -4,6 +4,7 @@ import argparse
 import math
 import os
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from matching.formats import read_instance, read_plan, write_plan
 if TYPE_CHECKING:
     from matching.progress import Progress
 
+READING_PART = 0.5
+"""`--seconds` begin with the command: reading takes its time from the search, up to this part of it."""
 VALID, INVALID, REFUSED = 0, 1, 2
 """Exit statuses: all is well; the plan is not valid, or could not be written; the input is not what it must be."""
 
@@ -74,13 +77,13 @@ class _whole:  # noqa: N801 - argparse shows the name
 def _solve(options: argparse.Namespace) -> int:
     if (reason := _unwritable(Path(options.out))) is not None:
         return _print([f"{options.out}: {reason}"], INVALID)
+    begun = time.monotonic()
     try:
         instance = read_instance(options.instance)
         from matching.solve import solve
 
-        plan = solve(
-            instance, seconds=options.seconds, seed=options.seed, workers=options.workers, progress=_show_progress
-        )
+        seconds = options.seconds - min(time.monotonic() - begun, READING_PART * options.seconds)
+        plan = solve(instance, seconds=seconds, seed=options.seed, workers=options.workers, progress=_show_progress)
     except Faults as faults:
         return _print(faults.lines, REFUSED)
     try:

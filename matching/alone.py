@@ -1,24 +1,32 @@
-"""The reasons that look at one need alone: `no_provider`, `too_far`, `no_common_time`, the first that holds.
+"""Where and at which price one need could be served alone: its providers, their places, their common time.
 
-They ignore capacity, groups and money; the definitions are the table of matching.md, read literally.
+Capacity and other needs are ignored; one need is asked about at a time.
 """
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cached_property
-from math import cos, pi, radians
+from math import cos, radians
 from typing import TypeVar
 
-from matching.distance import EARTH_RADIUS_KM, Address, is_within
-from matching.instance import Instance, Mode, Need, Provider, Venue, Window
-from matching.offers import offer_suits, provider_suits
+from billing.split import subsidy_cents
+from matching.distance import Address, is_within
+from matching.first_reasons import KM_PER_DEGREE
+from matching.instance import (
+    Instance,
+    Mode,
+    Need,
+    Place,
+    PlaceAtHomes,
+    PlaceAtHost,
+    PlaceAtVenue,
+    Provider,
+    Venue,
+    Window,
+)
+from matching.offers import offer_suits, provider_suits, quote
 
-NO_PROVIDER = "no_provider"
-TOO_FAR = "too_far"
-NO_COMMON_TIME = "no_common_time"
-
-KM_PER_DEGREE = EARTH_RADIUS_KM * pi / 180
 MARGIN_DEGREES = 1e-6
 """How far the sieve errs on the safe side."""
 
@@ -31,57 +39,50 @@ class Alone:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
 
-    def reason(self, need: Need) -> str | None:
-        """The first of the three reasons that holds for the need; None if none does."""
-        if any(
-            self.covers(provider, need) and _has_time(provider, need, None if venue is None else [venue])
-            for provider, venue in self._first_places(need)
-        ):
-            return None
-        placed = False
-        for provider, at_a_home, venues in self.places(need):
-            if not self.covers(provider, need):
-                continue
-            placed = True
-            if _has_time(provider, need, None if at_a_home else venues):
-                return None
-        if placed:
-            return NO_COMMON_TIME
-        if any(self.covers(provider, need) for provider in self._instance.providers.values()):
-            return TOO_FAR
-        return NO_PROVIDER
-
     def covers(self, provider: Provider, need: Need) -> bool:
         """Whether the provider has an offer that covers the need alone (rule 2)."""
         return any(offer_suits(offer, need) for offer in provider.offers) and provider_suits(provider, need)
 
-    def _first_places(self, need: Need) -> Iterator[tuple[Provider, Venue | None]]:
-        """Providers with one of their venues, or else its own home, within both limits: enough for most needs."""
-        if self._instance.services[need.service].mode != Mode.ROUND:
-            for venue in _within(self._venues, need, float(need.travel_km_max)):
-                if need.service in venue.services:
-                    yield from ((provider, venue) for provider in self._providers_at[venue.id])
-        for provider in _within(self._visiting, need, self._reach_km):
-            if is_within(provider, need, float(provider.travel_km_max)):
-                yield provider, None
-
-    def places(self, need: Need) -> Iterator[tuple[Provider, bool, list[Venue]]]:
-        """Providers with a place within both limits: whether that is a home, else the venues; the likeliest first."""
+    def places(self, need: Need) -> dict[str, list[Place]]:
+        """By provider that covers the need: where they can meet; nowhere, where only another's home is near enough."""
+        found: dict[str, list[Place]] = defaultdict(list)
         is_round = self._instance.services[need.service].mode == Mode.ROUND
         if not is_round:
-            at: dict[str, list[Venue]] = defaultdict(list)
             for venue in _within(self._venues, need, float(need.travel_km_max)):
                 if need.service in venue.services:
                     for provider in self._providers_at[venue.id]:
-                        at[provider.id].append(venue)
-            for name, venues in at.items():
-                yield self._instance.providers[name], False, venues
+                        found[provider.id].append(PlaceAtVenue(venue.id))
         for provider in _within(self._visiting, need, self._reach_km):
             if is_within(provider, need, float(provider.travel_km_max)):
-                yield provider, True, []
+                found[provider.id].insert(0, PlaceAtHomes() if is_round else PlaceAtHost(need.id))
         if not is_round:
             for provider in self._visiting_a_host_of(need):
-                yield provider, True, []
+                found.setdefault(provider.id, [])
+        providers = self._instance.providers
+        return {name: places for name, places in found.items() if self.covers(providers[name], need)}
+
+    def windows(self, provider: Provider, need: Need, place: Place) -> tuple[Window, ...]:
+        """When the need, the provider and the venue are all free for as long as a session."""
+        shared = common_windows(need.windows, provider.windows, need.minutes)
+        if isinstance(place, PlaceAtVenue):
+            shared = common_windows(shared, self._instance.venues[place.venue].windows, need.minutes)
+        return shared
+
+    def net_cents(self, provider: Provider, need: Need, place: Place) -> int | None:
+        """What the need pays for one session alone, net of its full subsidy; None where it is too large or small."""
+        offers = [offer for offer in provider.offers if offer_suits(offer, need)]
+        if need.group_max is not None and need.seats > need.group_max:
+            return None
+        if isinstance(place, PlaceAtVenue) and need.seats > self._instance.venues[place.venue].seats:
+            return None
+        price = quote(self._instance, offers, place, [(0, need.minutes, need.seats)])
+        if price is None:
+            return None
+        if (subsidy := need.subsidy) is None:
+            return price.cost_cents
+        return price.cost_cents - subsidy_cents(
+            price.cost_cents, subsidy.percent, subsidy.cap_cents_per_hour, need.minutes, need.seats
+        )
 
     def _visiting_a_host_of(self, need: Need) -> Iterator[Provider]:
         """Who can come to the home of another need for the same service that has host seats, near enough."""
@@ -143,25 +144,12 @@ def _latitude(one: Address) -> float:
     return one.lat
 
 
-def _has_time(provider: Provider, need: Need, venues: list[Venue] | None) -> bool:
-    """Whether on as many days as the need asks for, its session fits (at one of the venues, if any are given)."""
-    days = set()
-    for window in need.windows:
-        if window.day in days or window.end - window.start < need.minutes:
-            continue
-        for common in _overlaps(window, provider.windows, need.minutes):
-            if venues is None or any(_overlaps(common, venue.windows, need.minutes) for venue in venues):
-                days.add(window.day)
-                break
-    return len(days) >= need.sessions
-
-
-def _overlaps(window: Window, others: tuple[Window, ...], minutes: int) -> list[Window]:
-    """What the window has in common with others, where it is at least so long."""
+def common_windows(some: tuple[Window, ...], others: tuple[Window, ...], minutes: int) -> tuple[Window, ...]:
+    """What windows have in common with others, where it is at least so long."""
     found = []
-    for other in others:
-        if other.day == window.day:
-            start, end = max(window.start, other.start), min(window.end, other.end)
-            if end - start >= minutes:
-                found.append(Window(window.day, start, end))
-    return found
+    for one in some:
+        for other in others:
+            start, end = max(one.start, other.start), min(one.end, other.end)
+            if one.day == other.day and end - start >= minutes:
+                found.append(Window(one.day, start, end))
+    return tuple(found)

@@ -23,6 +23,7 @@ MODES = {Mode.CLASS: 0, Mode.PRESENCE: 1, Mode.ROUND: 2}
 
 Ints = npt.NDArray[np.int64]
 Table = npt.NDArray[np.int32]
+Degrees = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Records = Any
 """An array of records; numpy's types cannot name their fields."""

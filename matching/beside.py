@@ -11,7 +11,8 @@ from functools import cached_property
 from itertools import combinations, islice, product
 
 from billing.split import subsidy_cents
-from matching.company import Companies, is_affordable
+from matching.alone import Alone
+from matching.company import is_affordable
 from matching.distance import distance_km
 from matching.instance import Instance, Mode, Need, Place, PlaceAtHomes, PlaceAtVenue, Provider, Window
 from matching.objective import unserved_cost
@@ -56,16 +57,16 @@ class Addition:
 class Beside:
     """A plan's week, indexed for asking what one more need would cost."""
 
-    def __init__(self, week: Week, companies: Companies, has_time: Callable[[], bool]) -> None:
+    def __init__(self, week: Week, alone: Alone, has_time: Callable[[], bool]) -> None:
         self._week = week
         self._has_time = has_time
         self._instance: Instance = week.instance
-        self._companies = companies
+        self._alone = alone
 
     def cheapest(self, need: Need) -> Addition | None:
         """The addition with which the objective rises least; None where the need cannot be added, or time runs out."""
         best: Addition | None = None
-        for name, places in self._companies.places(need).items():
+        for name, places in self._alone.places(need).items():
             provider = self._instance.providers[name]
             days: dict[int, list[Option]] = defaultdict(list)
             for option in self._options(provider, need, places):
@@ -121,7 +122,7 @@ class Beside:
         if not self._could_pay_alone(provider, need, place):
             return
         done: set[int] = set()
-        for window in self._companies.windows(provider, need, place, need.minutes):
+        for window in self._alone.windows(provider, need, place):
             for start in range(window.start, window.end - need.minutes + 1, self._instance.grid_minutes):
                 if window.day in done or not self._is_free(
                     provider, need, place, Window(window.day, start, start + need.minutes)
@@ -143,7 +144,7 @@ class Beside:
                     yield option
 
     def _could_pay_alone(self, provider: Provider, need: Need, place: Place) -> bool:
-        net = self._companies.net_cents(provider, need, place, 0)
+        net = self._alone.net_cents(provider, need, place)
         return net is not None and is_affordable(need, net * need.sessions)
 
     def _is_free(self, provider: Provider, need: Need, place: Place, time: Window) -> bool:

@@ -9,12 +9,12 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from matching.alone import NO_COMMON_TIME, TOO_FAR, Alone
+from matching.alone import Alone
 from matching.beside import Addition, Beside
-from matching.company import Companies, price_per_hour
+from matching.company import price_per_hour
 from matching.distance import Address, distance_km
 from matching.instance import Instance, Need, Window
-from matching.plan import Slot
+from matching.plan import NO_COMMON_TIME, TOO_FAR, Slot
 from matching.week import Week
 
 TRAVEL_STEPS_PER_KM = 10
@@ -57,8 +57,7 @@ class Changes:
     def _addition(self, need: Need) -> Addition | None:
         """How the changed need could be served beside the plan."""
         instance = replace(self._instance, needs=dict(self._instance.needs) | {need.id: need})
-        companies = Companies(instance, Alone(instance))
-        return Beside(Week(instance, self._slots), companies, self._has_time).cheapest(need)
+        return Beside(Week(instance, self._slots), Alone(instance), self._has_time).cheapest(need)
 
     def _dearer(self, need: Need) -> Iterator[Change]:
         """A higher price limit: as high as the cheapest addition without one asks."""

@@ -5,14 +5,13 @@ Lines are `form: ...`, `rule N: ...`, `objective: ...`, `pinned: ...` and `unser
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, starmap
 
-from matching.alone import NO_COMMON_TIME, NO_PROVIDER, TOO_FAR, Alone
 from matching.fields import shown
 from matching.instance import Instance, PlaceAtHost, PlaceAtVenue
 from matching.objective import exact_objective, is_objective
 from matching.pins import pin_faults, unpinned
-from matching.plan import Plan, Unserved
+from matching.plan import NO_COMMON_TIME, NO_PROVIDER, TOO_FAR, Plan, Unserved
 from matching.rules import broken
 from matching.week import Week
 
@@ -105,15 +104,20 @@ def _unserved(week: Week, plan: Plan) -> Iterator[str]:
         if name not in week.sessions and name not in listed:
             yield f"{name} is neither served nor listed"
     yield from (f"{name} is listed {times} times" for name, times in listed.items() if times > 1)
-    alone = Alone(week.instance)
-    yield from chain.from_iterable(_reason(alone, week.instance, one) for one in plan.unserved)
+    if not plan.unserved:
+        return
+    from matching.arrays import flatten  # compiled: loaded when it is needed
+    from matching.first_reasons import first_reasons
+
+    index = {name: number for number, name in enumerate(week.instance.needs)}
+    right = first_reasons(flatten(week.instance), (index[one.need] for one in plan.unserved))
+    yield from chain.from_iterable(starmap(_reason, zip(plan.unserved, right, strict=True)))
 
 
-def _reason(alone: Alone, instance: Instance, one: Unserved) -> Iterator[str]:
+def _reason(one: Unserved, right: str | None) -> Iterator[str]:
     if one.reason not in REASONS:
         yield f"{one.need}: unknown reason {shown(one.reason)}"
         return
-    right = alone.reason(instance.needs[one.need])
     if right != (one.reason if one.reason in REASONS_ALONE else None):
         yield f"{one.need}: the reason is {right}, not {one.reason}" if right else f"{one.need}: not {one.reason}"
     if one.reason in DETAILS:

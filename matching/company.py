@@ -4,177 +4,192 @@ The seats are one-seat members with the need's own address, windows and wishes. 
 it; in a `round` each is visited after it. Every rule that holds within a slot is kept, but the need's own price limit.
 """
 
-from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
-from billing.split import Presence, exact_cost, subsidy_cents
-from matching.alone import Alone
-from matching.distance import is_within
-from matching.instance import (
-    Instance,
-    Mode,
-    Need,
-    Place,
-    PlaceAtHomes,
-    PlaceAtHost,
-    PlaceAtVenue,
-    Provider,
-    Window,
+import numpy as np
+
+from matching.arrays import NO_LIMIT, City, Ints
+from matching.candidates import DAYS
+from matching.compiled import compiled
+from matching.first_reasons import (
+    Nearby,
+    covers,
+    days_at_home,
+    days_at_venue,
+    is_offered,
+    near_venues,
+    nearby,
+    own_places,
+    those_near,
 )
-from matching.offers import offer_suits, quote
+from matching.groups import ROUND
+from matching.instance import Need
+from matching.pricing import net_of
 
 SEATS_TRIED = 30
 """More seats than this in one group are not looked for."""
 MINUTES_PER_HOUR = 60
+NONE = -1
+COST_MAX = 1 << 62
 
 
 @dataclass(frozen=True)
 class Company:
-    """`short_by` seats make the need servable; if no number does (None), `price_cents_per_hour` is the least asked."""
+    """`short_by` seats make the need servable; if no number does (None), `week_cents` is the least asked for a week."""
 
     short_by: int | None
-    price_cents_per_hour: int
+    week_cents: int
 
 
-class Companies:
-    """An instance, indexed for asking what more seats would change for one need."""
+def companies(city: City, needs: Iterable[int]) -> list[Company]:
+    """For each of these needs (by index): how many seats it lacks for a week that it can pay, and the cheapest week."""
+    wanted = np.fromiter(needs, np.int64)
+    found = np.zeros((len(wanted), 2), np.int64)
+    _find(city, wanted, found)
+    return [Company(None if short == NONE else short, cents) for short, cents in found.tolist()]
 
-    def __init__(self, instance: Instance, alone: Alone) -> None:
-        self._instance = instance
-        self._alone = alone
 
-    def of(self, need: Need) -> Company:
-        """How many more seats like its own the need lacks for a week that it can pay, or the price of the cheapest."""
-        cheapest: int | None = None
-        short_by: int | None = None
-        for name, places in self.places(need).items():
-            provider = self._instance.providers[name]
-            for more in range(self._most(provider, need) if short_by is None else short_by):
-                week = self._week_cents(provider, need, places, more)
-                if week is None:
-                    continue
-                cheapest = week if cheapest is None else min(cheapest, week)
-                if is_affordable(need, week):
-                    short_by = more
-                    break
-            if short_by == 0:
-                break
-        if cheapest is None:  # no group of any size keeps the rules: at least what an offer asks for it alone
-            cheapest = self._alone_cents(need)
-        return Company(short_by, price_per_hour(need, cheapest))
+@compiled
+def session_cents(city: City, provider: int, need: int, venue: int, more: int) -> int:
+    """What the need pays for one session with so many more seats, net of its full subsidy.
 
-    def _most(self, provider: Provider, need: Need) -> int:
-        """More seats than so many are no use with this provider."""
-        if self._instance.services[need.service].mode == Mode.ROUND:
-            return SEATS_TRIED
-        seats_max = max((offer.seats_max for offer in provider.offers if offer_suits(offer, need)), default=0)
-        return min(SEATS_TRIED, max(0, seats_max - need.seats + 1))
+    At a venue, or (`NONE`) at its own home. `NONE` where the group is too large or small. Rules 5, 8 and 9.
+    """
+    asked = city.needs[need]
+    seats, minutes = asked.seats, city.grid * asked.length
+    is_round = city.services[asked.service].mode == ROUND
+    total = seats + more
+    present = seats if is_round else total
+    if present > asked.group_max or (venue >= 0 and total > city.venues[venue].seats):
+        return NONE
+    if venue < 0 and not is_round and more and total > asked.host_seats:
+        return NONE
+    hall = city.venues[venue].cost if venue >= 0 else 0
+    length = minutes + (more * (minutes + city.grid * city.services[asked.service].walk) if is_round else 0)
+    least, own, other = COST_MAX, 0, 0
+    for index in range(city.providers[provider].offers_from, city.providers[provider].offers_to):
+        offer = city.offers[index]
+        filled = 1 + more if is_round else total
+        if present > offer.seats_max or filled < offer.seats_min or not is_offered(city, index, need):
+            continue
+        missing = offer.rate * max(0, offer.minutes_min - length)
+        hour = offer.rate + offer.extra_seat * (present - 1) + hall
+        cost = hour * minutes + missing + (more * offer.rate * minutes if is_round else 0)
+        if cost < least:  # shares are over 60 * total
+            least = cost
+            own = hour * minutes * total + missing * seats if is_round else cost * seats
+            other = offer.rate * minutes * total + missing if is_round else cost
+    if least == COST_MAX:
+        return NONE
+    below = MINUTES_PER_HOUR * total
+    left = (2 * least + MINUTES_PER_HOUR) // (2 * MINUTES_PER_HOUR) - own // below - more * (other // below)
+    share = own // below
+    if left > 0 and (own % below >= other % below or left > more):
+        share += 1
+    return net_of(city.needs, need, share)
 
-    def _alone_cents(self, need: Need) -> int:
-        """What the need would pay for a week alone by its cheapest offer, were it not too large or too small for it."""
-        costs = [
-            exact_cost(offer.rate_cents_per_hour, offer.extra_seat_cents_per_hour, 0, offer.minutes_min, [presence])
-            for provider in self._instance.providers.values()
-            if self._alone.covers(provider, need)
-            for offer in provider.offers
-            if offer_suits(offer, need)
-            for presence in [(0, need.minutes, need.seats)]
-        ]
-        return need.sessions * min((self._net(need, round(cost)) for cost in costs), default=0)
 
-    def places(self, need: Need) -> dict[str, list[Place]]:
-        """By provider that covers the need: where they can meet."""
-        found: dict[str, list[Place]] = defaultdict(list)
-        is_round = self._instance.services[need.service].mode == Mode.ROUND
-        for provider, at_home, venues in self._alone.places(need):
-            if not self._alone.covers(provider, need):
-                continue
-            own = found[provider.id]  # none, where they could only meet at another's home
-            if at_home and is_within(provider, need, float(provider.travel_km_max)):
-                own.append(PlaceAtHomes() if is_round else PlaceAtHost(need.id))
-            own.extend(PlaceAtVenue(venue.id) for venue in venues)
-        return found
-
-    def _week_cents(self, provider: Provider, need: Need, places: list[Place], more: int) -> int | None:
-        """What the need pays, net of its full subsidy, for its cheapest week with so many more seats; None if none."""
-        days: dict[int, int] = {}
-        length = self._length(need, more)
-        if length > provider.minutes_max_per_day or need.sessions * length > provider.minutes_max_per_week:
-            return None
-        for place in places:
-            windows = self.windows(provider, need, place, length)
-            net = self.net_cents(provider, need, place, more) if windows else None
-            if net is not None:
-                for window in windows:
-                    days[window.day] = min(net, days.get(window.day, net))
-        if len(days) < need.sessions:
-            return None
-        return sum(sorted(days.values())[: need.sessions])
-
-    def windows(self, provider: Provider, need: Need, place: Place, minutes: int) -> tuple[Window, ...]:
-        """When the need, the provider and the venue are all free for so long."""
-        shared = common_windows(need.windows, provider.windows, minutes)
-        if isinstance(place, PlaceAtVenue):
-            shared = common_windows(shared, self._instance.venues[place.venue].windows, minutes)
-        return shared
-
-    def _length(self, need: Need, more: int) -> int:
-        """The minutes of a slot with the need and so many more seats."""
-        service = self._instance.services[need.service]
-        if service.mode != Mode.ROUND:
-            return need.minutes
-        return need.minutes + more * (need.minutes + (service.walk_minutes or 0))
-
-    def net_cents(self, provider: Provider, need: Need, place: Place, more: int) -> int | None:
-        """What the need pays for one session with so many more seats; None where the group is too large or small."""
-        offers = [offer for offer in provider.offers if offer_suits(offer, need)]
-        service = self._instance.services[need.service]
-        presences: list[Presence] = [(0, need.minutes, need.seats)]
-        seats = need.seats + more
-        if service.mode == Mode.ROUND:
-            step = need.minutes + (service.walk_minutes or 0)
-            presences += [(step * index, step * index + need.minutes, 1) for index in range(1, more + 1)]
-            seats = need.seats
+@compiled
+def week_cents(city: City, provider: int, need: int, places: Ints, more: int) -> int:
+    """What the need pays for its cheapest week with so many more seats at these places; `NONE` if there is none."""
+    asked, own = city.needs[need], city.providers[provider]
+    length = asked.length
+    if city.services[asked.service].mode == ROUND:
+        length += more * (asked.length + city.services[asked.service].walk)
+    if length > own.day_max or asked.sessions * length > own.week_max:
+        return NONE
+    cheapest = np.full(DAYS, NO_LIMIT, np.int64)
+    for venue in places:
+        cents = session_cents(city, provider, need, venue, more)
+        if cents == NONE:
+            continue
+        if venue >= 0:
+            days = days_at_venue(city, provider, need, venue, length)
         else:
-            presences += [(0, need.minutes, 1)] * more
-        if need.group_max is not None and seats > need.group_max:
-            return None
-        if isinstance(place, PlaceAtVenue) and seats > self._instance.venues[place.venue].seats:
-            return None
-        if isinstance(place, PlaceAtHost) and more and seats > need.host_seats:
-            return None
-        price = quote(self._instance, offers, place, presences)
-        if price is None:
-            return None
-        return self._net(need, price.shares_cents[0])
-
-    def _net(self, need: Need, share: int) -> int:
-        """What is left of one share after its full subsidy."""
-        subsidy = need.subsidy
-        if subsidy is None:
-            return share
-        return share - subsidy_cents(share, subsidy.percent, subsidy.cap_cents_per_hour, need.minutes, need.seats)
+            days = days_at_home(city, provider, need, length)
+        for day in range(DAYS):
+            if (days >> day) & 1:
+                cheapest[day] = min(cheapest[day], cents)
+    cheapest.sort()
+    if asked.sessions > DAYS or cheapest[asked.sessions - 1] == NO_LIMIT:
+        return NONE
+    return int(cheapest[: asked.sessions].sum())
 
 
-def is_affordable(need: Need, week_cents: int) -> bool:
+@compiled
+def _cents_alone(city: City, need: int, providers: Ints) -> int:
+    """What the need would pay for a week alone by its cheapest offer, were it not too large or too small for it."""
+    asked, least = city.needs[need], NO_LIMIT
+    minutes = city.grid * asked.length
+    for provider in providers:
+        if not covers(city, provider, need):
+            continue
+        for index in range(city.providers[provider].offers_from, city.providers[provider].offers_to):
+            if is_offered(city, index, need):
+                offer = city.offers[index]
+                cost = (offer.rate + offer.extra_seat * (asked.seats - 1)) * minutes
+                cost += offer.rate * max(0, offer.minutes_min - minutes)
+                cents = (2 * cost + MINUTES_PER_HOUR) // (2 * MINUTES_PER_HOUR)
+                least = min(least, net_of(city.needs, need, cents))
+    return 0 if least == NO_LIMIT else least * asked.sessions
+
+
+@compiled
+def _company_of(city: City, need: int, all_: Nearby, seen: Ints, found: Ints) -> tuple[int, int]:
+    """The fewest seats with which the need can pay a week, or `NONE`, and the cheapest week.
+
+    `all_` are its service's providers; `seen` and `found` are scratch (`those_near`).
+    """
+    asked, near = city.needs[need], near_venues(city, need)
+    short_by, cheapest = NONE, NO_LIMIT
+    room = np.zeros(len(city.venues) + 1, np.int64)
+    for provider in found[: those_near(city, all_, need, near, seen, found)]:
+        if not covers(city, provider, need):
+            continue
+        count = own_places(city, provider, need, near, room)
+        places = room[:count]
+        most = SEATS_TRIED
+        if city.services[asked.service].mode != ROUND:
+            largest = 0
+            for index in range(city.providers[provider].offers_from, city.providers[provider].offers_to):
+                if is_offered(city, index, need):
+                    largest = max(largest, city.offers[index].seats_max)
+            most = min(SEATS_TRIED, max(0, largest - asked.seats + 1))
+        for more in range(most if short_by == NONE else short_by):
+            cents = week_cents(city, provider, need, places, more)
+            if cents == NONE:
+                continue
+            cheapest = min(cheapest, cents)
+            if cents <= asked.limit:
+                short_by = more
+                break
+        if short_by == 0:
+            break
+    if cheapest == NO_LIMIT:  # no group of any size keeps the rules: at least what an offer asks for it alone
+        cheapest = _cents_alone(city, need, all_.providers)
+    return short_by, cheapest
+
+
+@compiled
+def _find(city: City, wanted: Ints, found: Ints) -> None:
+    """What `companies` tells, as rows of seats short (or `NONE`) and cents."""
+    seen, room = np.full(len(city.providers), -1, np.int64), np.zeros(len(city.providers), np.int64)
+    for service in range(len(city.services)):
+        all_ = nearby(city, service)
+        for i in range(len(wanted)):
+            if city.needs[wanted[i]].service == service:
+                found[i, 0], found[i, 1] = _company_of(city, wanted[i], all_, seen, room)
+
+
+def is_affordable(need: Need, cents: int) -> bool:
     """Whether a whole week at this price is within the need's limit (rule 11)."""
     limit = need.price_max_cents_per_hour
-    return limit is None or MINUTES_PER_HOUR * week_cents <= limit * need.seats * need.minutes * need.sessions
+    return limit is None or MINUTES_PER_HOUR * cents <= limit * need.seats * need.minutes * need.sessions
 
 
-def price_per_hour(need: Need, week_cents: int) -> int:
+def price_per_hour(need: Need, cents: int) -> int:
     """The least limit, in whole cents a seat and hour, with which the need could pay the week."""
-    return ceil(Fraction(MINUTES_PER_HOUR * week_cents, need.seats * need.minutes * need.sessions))
-
-
-def common_windows(some: tuple[Window, ...], others: tuple[Window, ...], minutes: int) -> tuple[Window, ...]:
-    """What windows have in common with others, where it is at least so long."""
-    found = []
-    for one in some:
-        for other in others:
-            start, end = max(one.start, other.start), min(one.end, other.end)
-            if one.day == other.day and end - start >= minutes:
-                found.append(Window(one.day, start, end))
-    return tuple(found)
+    return ceil(Fraction(MINUTES_PER_HOUR * cents, need.seats * need.minutes * need.sessions))

@@ -6,6 +6,10 @@ from typing import Any
 
 from matching.instance import Place
 
+NO_PROVIDER = "no_provider"
+TOO_FAR = "too_far"
+NO_COMMON_TIME = "no_common_time"
+
 
 @dataclass(frozen=True, slots=True)
 class Member:

@@ -32,6 +32,8 @@ HURRY_PART, STOP_PART = 0.15, 0.3
 """Of the time, so much passes before enumerating hurries, and before it stops."""
 SEARCH_PART = 0.95
 """Of the time, so much is for the search; the rest is for writing the plan and its reasons."""
+CLOSING_SECONDS_PER_NEED, SEARCH_PART_MIN = 0.0003, 0.3
+"""What writing the plan and its reasons takes besides, and the part of the time that the search has all the same."""
 EXPLAIN_PART = 0.1
 """Of the time, so much is spent on looking for the reasons that take looking for."""
 
@@ -97,7 +99,8 @@ def solve(
             _start_from_pins(best, seconds, seed)
         else:
             best.offer(build_greedily(problem))
-        _improve(best, seconds * SEARCH_PART, seed, workers)
+        closing_seconds = CLOSING_SECONDS_PER_NEED * len(instance.needs)
+        _improve(best, max(SEARCH_PART * seconds - closing_seconds, SEARCH_PART_MIN * seconds), seed, workers)
         return _plan(best, seed)
 
 

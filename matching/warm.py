@@ -1,5 +1,8 @@
 """`python -m matching.warm` compiles what is compiled, so that the first plan need not wait for it."""
 
+from matching.arrays import flatten
+from matching.company import companies
+from matching.first_reasons import first_reasons
 from matching.formats import instance_from_json
 from matching.solve import prepare
 
@@ -43,4 +46,8 @@ INSTANCE = {
 
 
 if __name__ == "__main__":
-    prepare(instance_from_json(INSTANCE))
+    instance = instance_from_json(INSTANCE)
+    prepare(instance)
+    city, needs = flatten(instance), range(len(instance.needs))
+    first_reasons(city, needs)
+    companies(city, needs)
