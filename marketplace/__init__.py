@@ -23,9 +23,12 @@ from marketplace.intake import views as intake
 from marketplace.messages.operations import Folder, Smtp, send_by
 from marketplace.navigation import init_navigation
 from marketplace.providers import views as providers
+from marketplace.providers.operations import when_stopped
 from marketplace.rounds import views as rounds
+from marketplace.safety import views as safety
 from marketplace.sealed import keyring
 from marketplace.slots import views as slots
+from marketplace.slots.stopping import stop_provider
 from marketplace.statements import views as statements
 from marketplace.statements.payments import pay_through
 from marketplace.vouchers import views as vouchers
@@ -39,6 +42,7 @@ ROOMS = (
     providers,
     vouchers,
     slots,
+    safety,
     rounds,
     statements,
     home,
@@ -75,6 +79,7 @@ def create_app(settings: Settings, database_url: str) -> Application:
     register_rooms(app)
     send_by(transport_of(settings), settings.email_sender)
     pay_through(gateway_of(settings))
+    when_stopped(stop_provider)
     return app
 
 

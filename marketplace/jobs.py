@@ -18,6 +18,7 @@ from marketplace.db import Scope, db, set_scope
 ROOMS = (
     "marketplace.messages.operations",
     "marketplace.slots.jobs",
+    "marketplace.safety.operations",
     "marketplace.rounds.jobs",
     "marketplace.statements.operations",
     "marketplace.statements.events",

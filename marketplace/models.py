@@ -8,6 +8,7 @@ from marketplace.needs import models as needs
 from marketplace.places import models as places
 from marketplace.providers import models as providers
 from marketplace.rounds import models as rounds
+from marketplace.safety import models as safety
 from marketplace.slots import models as slots
 from marketplace.statements import models as statements
 from marketplace.vouchers import models as vouchers
@@ -21,6 +22,7 @@ __all__ = [
     "places",
     "providers",
     "rounds",
+    "safety",
     "slots",
     "statements",
     "vouchers",

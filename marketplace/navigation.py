@@ -34,6 +34,7 @@ MENUS: Final[Mapping[str, Sequence[Entry]]] = {
     ),
     "officer": (
         ("/comune", N_("In scadenza")),
+        ("/comune/segnalazioni", N_("Segnalazioni")),
         ("/comune/importa", N_("Importa")),
         ("/comune/accreditamenti", N_("Accreditamenti")),
         ("/comune/isee", N_("ISEE")),

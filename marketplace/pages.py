@@ -21,13 +21,6 @@ def questions() -> str:
     return render_template("pages/questions.html")
 
 
-@blueprint.get("/segnala-un-pericolo")
-@public
-def danger() -> str:
-    """Whom to call when somebody is in danger."""
-    return render_template("pages/danger.html")
-
-
 @blueprint.get("/segnala-un-disservizio")
 @public
 def inefficiency() -> str:

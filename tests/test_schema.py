@@ -46,6 +46,8 @@ def test_every_row_of_a_municipality_is_behind_row_level_security(installation: 
             assert (table.name, "municipality") in policies
     for name in (*guards.HOUSEHOLD_GUARDED, *guards.PROVIDER_GUARDED):
         assert (name, "own_rows") in policies
+    for name in guards.STAFF_READS:
+        assert (name, "staff_reads") in policies
 
 
 def test_the_application_owns_nothing_and_cannot_step_over_policies(installation: Installation) -> None:
@@ -59,5 +61,5 @@ def test_the_application_owns_nothing_and_cannot_step_over_policies(installation
 def test_history_is_append_only(installation: Installation) -> None:
     engine = create_engine(installation.owner_url, poolclass=NullPool)
     there = rows(engine, "select tgrelid::regclass::text, tgname from pg_trigger where not tgisinternal")
-    for table in guards.APPEND_ONLY:
+    for table in (*guards.APPEND_ONLY, *guards.APPEND_ONLY_LATER):
         assert (table, "never_changed") in there

@@ -13,6 +13,7 @@ from marketplace.needs.models import Need, NeedState
 from marketplace.providers.models import Accreditation, Provider
 from marketplace.providers.operations import list_providers
 from marketplace.rounds.operations import find_round_at_work, list_rounds
+from marketplace.safety.operations import list_cases
 from marketplace.statements.models import Statement, StatementState
 from marketplace.statements.months import first_day
 from marketplace.statements.operations import find_closing, list_waiting
@@ -30,6 +31,7 @@ def officer() -> str:
     month = first_day(first_day(today()) - timedelta(days=1))
     return render_template(
         "home/officer.html",
+        in_danger=list_cases(db.session, actor())[0],
         applications=list_providers(db.session, municipality_id, (Accreditation.APPLIED, Accreditation.IN_REVIEW)),
         expiring=_expiring(municipality_id),
         declared=list_declared(db.session, municipality_id),

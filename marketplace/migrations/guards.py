@@ -7,6 +7,9 @@ APPEND_ONLY = (
     "policy_version", "settlement",
 )  # fmt: skip
 
+# Tables of later revisions: the first one makes only those above.
+APPEND_ONLY_LATER = ("danger_report", "danger_answer")
+
 FUNCTIONS = """
 create function refuse_change() returns trigger language plpgsql as $$
 begin
@@ -100,6 +103,8 @@ HOUSEHOLD_GUARDED = {
     "statement": "household_id", "statement_line": "household_id", "payment": "household_id",
 }  # fmt: skip
 PROVIDER_GUARDED = {"provider_document": "provider_id", "payout": "provider_id"}
+# Anybody may write a row of these, and only the municipality's staff ever reads one.
+STAFF_READS = ("danger_report", "danger_answer")
 
 
 def policies(tables: list[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """A provider applies, an officer decides, and every decision is a dated row; only what is complete can be sent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -35,11 +35,15 @@ OFFICER_STEPS: Mapping[Accreditation, tuple[Accreditation, ...]] = {
     Accreditation.SUSPENDED: (Accreditation.ACCREDITED, Accreditation.REVOKED),
     Accreditation.EXPIRED: (Accreditation.ACCREDITED, Accreditation.REVOKED),
 }
+STOPPED = (Accreditation.SUSPENDED, Accreditation.REVOKED)
 REASONED = (Accreditation.REFUSED, Accreditation.SUSPENDED, Accreditation.REVOKED)
 EDITABLE = (Accreditation.DRAFT, Accreditation.REFUSED)
 REQUIRED_DOCUMENTS = (DocumentKind.CRIMINAL_RECORD, DocumentKind.IDENTITY, DocumentKind.INSURANCE)
 MEDIA_TYPES = {b"%PDF-": "application/pdf", b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 DOCUMENT_BYTES_MAX = 10 * 1024 * 1024
+
+Stop = Callable[[Session, Actor, datetime, UUID], object]
+_when_stopped: list[Stop] = []
 
 
 class BelowPayFloor(Rejected):
@@ -304,7 +308,15 @@ def decide(
             raise Rejected(N_("Serve un certificato del casellario valido: scrivi la data di scadenza."))
         provider.certificate_expires = expires
     _decide(session, by, now, provider, state, reason.strip())
+    if state in STOPPED:
+        for stop in _when_stopped:
+            stop(session, by, now, provider.id)
     return provider
+
+
+def when_stopped(stop: Stop) -> None:
+    """From now on, whoever is suspended or revoked is handed to `stop` in the same transaction (slots are above)."""
+    _when_stopped[:] = [stop]
 
 
 def _decide(

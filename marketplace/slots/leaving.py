@@ -92,7 +92,7 @@ def _end(
     for slot_id, group in members.items():
         gone = [member.id for member, proposal in group if proposal.id in ended]
         if gone:
-            release(session, leaver.municipality_id, gone, from_week=_first_week_without(slots[slot_id], on))
+            release(session, leaver.municipality_id, gone, from_week=first_week_without(slots[slot_id], on))
     return dragged
 
 
@@ -118,7 +118,7 @@ def _cut(session: Session, slot: Slot, on: date) -> None:
     )
 
 
-def _first_week_without(slot: Slot, on: date) -> date:
+def first_week_without(slot: Slot, on: date) -> date:
     """The Monday of the first week whose meeting falls on the day or later."""
     monday = monday_of(on)
     return monday if monday + timedelta(days=slot.day) >= on else monday + timedelta(days=7)

@@ -73,6 +73,14 @@ SLOT_ENDS = (
         " %(day)s. Da allora la tua esigenza è di nuovo in attesa, tra le prime."
     ),
 )
+SERVICE_STOPPED = (
+    N_("Il tuo gruppo è fermo da adesso"),
+    N_(
+        "Il Comune ha sospeso il servizio di chi tiene il tuo gruppo. Gli incontri che restano non si fanno e non li"
+        " paghi. La tua esigenza è di nuovo in attesa, tra le prime.\n\nSe vuoi raccontare qualcosa, o chiedere che"
+        " cosa succede, vai alla pagina «Segnala un pericolo» o allo sportello del Comune."
+    ),
+)
 
 
 def tell_proposals(session: Session, now: datetime, proposals: Collection[Proposal], *, again: bool = False) -> None:
@@ -132,6 +140,14 @@ def tell_slot_ends(session: Session, now: datetime, proposals: Iterable[Proposal
         for to in addresses[one.household_id]:
             values = {"day": format_date(on, DAY, locale=to.locale)}
             _tell(session, one.municipality_id, now, to, f"ends {one.id} {on}", *SLOT_ENDS, values)
+
+
+def tell_stopped(session: Session, now: datetime, proposals: Collection[Proposal]) -> None:
+    """Tell the families that their provider may not work any more, and that they are first in line."""
+    addresses = _addresses(session, {one.municipality_id for one in proposals}, {one.household_id for one in proposals})
+    for one in proposals:
+        for to in addresses[one.household_id]:
+            _tell(session, one.municipality_id, now, to, f"stopped {one.id}", *SERVICE_STOPPED, {})
 
 
 def _tell(
