@@ -44,7 +44,7 @@ def test_every_row_of_a_municipality_is_behind_row_level_security(installation: 
             assert "municipality_id" in table.c
             assert (table.name,) in guarded
             assert (table.name, "municipality") in policies
-    for name in (*guards.HOUSEHOLD_GUARDED, *guards.PROVIDER_GUARDED):
+    for name in (*guards.HOUSEHOLD_GUARDED, *guards.HOUSEHOLD_GUARDED_LATER, *guards.PROVIDER_GUARDED):
         assert (name, "own_rows") in policies
     for name in guards.STAFF_READS:
         assert (name, "staff_reads") in policies

@@ -10,6 +10,7 @@ from sqlmodel import Field
 from sqlmodel._compat import SQLModelConfig
 
 from marketplace.db import Row, cents, check, choice, refers
+from marketplace.sealed import SealedText
 
 ACTIVE = "state in ('proposed', 'accepted', 'confirmed')"
 
@@ -245,3 +246,28 @@ class Attendance(Row, table=True):
     illness: bool = False
     recorded_at: datetime
     recorded_by: UUID | None = None
+
+
+class CalendarFeed(Row, table=True):
+    """A secret address at which a phone reads one person's calendar of its household, until it is revoked."""
+
+    __tablename__ = "calendar_feed"
+    __table_args__ = (
+        refers("household"),
+        UniqueConstraint("municipality_id", "secret_index", name="calendar_feed_secret_once"),
+        Index(
+            "one_calendar_feed",
+            "municipality_id",
+            "household_id",
+            "user_id",
+            unique=True,
+            postgresql_where=text("revoked_at is null"),
+        ),
+    )
+
+    household_id: UUID
+    user_id: UUID
+    secret: str = Field(sa_type=SealedText)
+    secret_index: bytes
+    created_at: datetime
+    revoked_at: datetime | None = None

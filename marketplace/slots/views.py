@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, flash, jsonify, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import format_date
+from flask_babel import force_locale, format_date
 from flask_babel import gettext as _
 
 from marketplace.accounts.models import Municipality, Role
@@ -16,13 +16,14 @@ from marketplace.errors import Conflict, NotFound
 from marketplace.filters import subject_words
 from marketplace.households.operations import get_household, get_person
 from marketplace.needs.operations import get_need
-from marketplace.slots import agenda, leaving, operations, queries
+from marketplace.slots import agenda, leaving, operations, queries, subscriptions
 from marketplace.slots import meetings as meetings_of
+from marketplace.slots.agenda import MeetingFacts
 from marketplace.slots.feed import calendar_of
 from marketplace.slots.forms import AbsenceForm, AcceptForm, DeclineForm, LeaveForm
 from marketplace.slots.models import Presence, Proposal, ProposalState
 from marketplace.slots.queries import ProposalFacts, ProposedSession
-from marketplace.web import actor, allow, id_from, now, today
+from marketplace.web import actor, allow, id_from, now, public, today
 
 blueprint = Blueprint("slots", __name__)
 
@@ -219,21 +220,58 @@ def show_calendar() -> str:
     meetings = agenda.list_household_meetings(
         db.session, actor().municipality_id, household_id(), first, first + timedelta(weeks=CALENDAR_WEEKS)
     )
-    return render_template("slots/calendar.html", meetings=meetings, subjects=subjects(), now=now())
+    feed = subscriptions.find_feed(db.session, actor())
+    address = feed and url_for(
+        "slots.read_feed", municipality_id=feed.municipality_id, secret=feed.secret, _external=True
+    )
+    return render_template(
+        "slots/calendar.html", meetings=meetings, subjects=subjects(), now=now(), feed_address=address
+    )
 
 
 @blueprint.get("/calendario.ics")
 @allow(Role.FAMILY)
 def download_calendar() -> Response:
-    """The same meetings for the calendar of a phone: no names, no home address."""
-    first = today() - timedelta(weeks=4)
-    meetings = agenda.list_household_meetings(
-        db.session, actor().municipality_id, household_id(), first, first + timedelta(weeks=CALENDAR_WEEKS + 4)
-    )
+    """The same meetings once, as a file: no names, no home address."""
+    meetings = subscriptions.list_feed_meetings(db.session, now(), actor().municipality_id, household_id())
     municipality = db.session.get_one(Municipality, actor().municipality_id)
-    answer = make_response(calendar_of(meetings, municipality.name, now()))
-    answer.mimetype = "text/calendar"
+    answer = _calendar(meetings, municipality.name)
     answer.headers["Content-Disposition"] = "attachment; filename=condiviso.ics"
+    return answer
+
+
+@blueprint.post("/calendario/indirizzo")
+@allow(Role.FAMILY)
+def open_feed() -> ResponseReturnValue:
+    """Make the secret address from which a phone keeps its calendar up to date."""
+    subscriptions.open_feed(db.session, actor(), now())
+    flash(_("L'indirizzo è pronto: copialo nel calendario del telefono."), "success")
+    return redirect(url_for("slots.show_calendar", _anchor="telefono"), code=303)
+
+
+@blueprint.post("/calendario/indirizzo/annulla")
+@allow(Role.FAMILY)
+def revoke_feed() -> ResponseReturnValue:
+    """Close the secret address."""
+    subscriptions.revoke_feed(db.session, actor(), now())
+    flash(_("Annullato: quell'indirizzo non mostra più nulla. Se serve, creane un altro."), "success")
+    return redirect(url_for("slots.show_calendar", _anchor="telefono"), code=303)
+
+
+@blueprint.get("/calendario/<municipality_id>/<secret>.ics")
+@public
+def read_feed(municipality_id: str, secret: str) -> Response:
+    """The calendar behind a secret address, in its owner's language: no names, no home address."""
+    shown = subscriptions.read_feed(db.session, now(), municipality_id, secret)
+    with force_locale(shown.locale):
+        answer = _calendar(shown.meetings, shown.city)
+    answer.headers["Cache-Control"] = "private, max-age=900"
+    return answer
+
+
+def _calendar(meetings: Iterable[MeetingFacts], city: str) -> Response:
+    answer = make_response(calendar_of(meetings, city, now()))
+    answer.mimetype = "text/calendar"
     return answer
 
 
