@@ -96,6 +96,24 @@ class BalanceLine:
     municipality_id: str
 
 
+@dataclass(frozen=True)
+class Returned:
+    """Money that went back to its payer, by a refund or to its bank: `taken_cents` left, `returned_cents` came again.
+
+    `reference` is ours where the refund is; `status` and `reason` are Stripe's words.
+    """
+
+    id: str
+    intent_id: str
+    cents: int
+    taken_cents: int
+    returned_cents: int
+    fee_cents: int
+    status: str
+    reason: str = ""
+    reference: str = ""
+
+
 class Gateway:
     """Stripe's API with one account's key; `base_url` points it at the local double when there is no key."""
 
@@ -244,13 +262,50 @@ class Gateway:
                 self._client.v1.payment_intents.retrieve(intent_id, {"expand": ["latest_charge.balance_transaction"]})
             )
 
-    def refund(self, key: str, *, intent_id: str, amount_cents: int) -> str:
+    def refund(self, key: str, *, intent_id: str, amount_cents: int, municipality_id: str) -> str:
         """Gives back a payment or a part of it; its transfers are reversed apart."""
         with _translated():
             return self._client.v1.refunds.create(
-                {"payment_intent": intent_id, "amount": amount_cents, "metadata": {"reference": key}},
+                {
+                    "payment_intent": intent_id,
+                    "amount": amount_cents,
+                    "metadata": {"reference": key, "municipality": municipality_id},
+                },
                 {"idempotency_key": key},
             ).id
+
+    def get_refund(self, refund_id: str) -> Returned:
+        """How a refund stands now: one that failed came again."""
+        with _translated():
+            refund = self._client.v1.refunds.retrieve(refund_id)
+        failed = refund.status in {"failed", "canceled"}
+        return Returned(
+            refund.id,
+            _id(refund.payment_intent),
+            refund.amount,
+            taken_cents=refund.amount,
+            returned_cents=refund.amount if failed else 0,
+            fee_cents=0,
+            status=refund.status or "",
+            reason=getattr(refund, "failure_reason", None) or "",
+            reference=_metadata(refund).get("reference", ""),
+        )
+
+    def get_dispute(self, dispute_id: str) -> Returned:
+        """How a dispute stands now, by the movements that it made."""
+        with _translated():
+            dispute = self._client.v1.disputes.retrieve(dispute_id)
+        moves = dispute.balance_transactions
+        return Returned(
+            dispute.id,
+            _id(dispute.payment_intent),
+            dispute.amount,
+            taken_cents=-sum(move.amount for move in moves if move.amount < 0),
+            returned_cents=sum(move.amount for move in moves if move.amount > 0),
+            fee_cents=sum(move.fee for move in moves),
+            status=dispute.status,
+            reason=dispute.reason,
+        )
 
     def transfer(self, key: str, *, account_id: str, amount_cents: int, group: str, municipality_id: str) -> str:
         """Pays a provider's connected account."""
@@ -266,11 +321,13 @@ class Gateway:
                 {"idempotency_key": key},
             ).id
 
-    def reverse_transfer(self, key: str, *, transfer_id: str, amount_cents: int) -> str:
+    def reverse_transfer(self, key: str, *, transfer_id: str, amount_cents: int, municipality_id: str) -> str:
         """Takes a transfer, or a part of it, back."""
         with _translated():
             return self._client.v1.transfers.reversals.create(
-                transfer_id, {"amount": amount_cents, "metadata": {"reference": key}}, {"idempotency_key": key}
+                transfer_id,
+                {"amount": amount_cents, "metadata": {"reference": key, "municipality": municipality_id}},
+                {"idempotency_key": key},
             ).id
 
     def create_account(self, key: str, *, municipality_id: str, email: str | None) -> str:

@@ -180,6 +180,11 @@ def payment_returned(refund: str, payer: Account, cents: int) -> Entry:
     return _one(f"refund:{refund}", "payment_returned", payer, STRIPE_CLEARING, cents)
 
 
+def payment_reinstated(returned: str, payer: Account, cents: int) -> Entry:
+    """What had gone back came again: a dispute was won, or a refund did not arrive."""
+    return _one(f"reinstated:{returned}", "payment_reinstated", STRIPE_CLEARING, payer, cents)
+
+
 def stripe_fee_charged(source: str, cents: int) -> Entry:
     """What Stripe kept for itself."""
     return _one(f"stripe-fee:{source}", "stripe_fee_charged", STRIPE_FEES, STRIPE_CLEARING, cents)

@@ -30,7 +30,7 @@ from marketplace.sealed import keyring
 from marketplace.slots import views as slots
 from marketplace.slots.stopping import stop_provider
 from marketplace.statements import views as statements
-from marketplace.statements.payments import pay_through
+from marketplace.statements.gateways import pay_through
 from marketplace.vouchers import views as vouchers
 from marketplace.web import Application, template_globals
 

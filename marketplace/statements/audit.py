@@ -27,7 +27,7 @@ BY_INTENT = {"charge": "payment", "payment": "payment"}
 BY_OBJECT = {
     "refund": "refund",
     "payment_refund": "refund",
-    "adjustment": "refund",
+    "refund_failure": "reinstated",
     "transfer": "transfer",
     "transfer_refund": "reversal",
     "transfer_cancel": "reversal",
@@ -163,7 +163,8 @@ def _check_stripe(session: Session, municipality_id: str, at_stripe: Iterable[Ba
     intents = {key.removeprefix("payment:") for key in ours if key.startswith("payment:")}
     for line in at_stripe:
         if line.municipality_id == municipality_id or line.intent_id in intents:
-            theirs.update(_movements(line))
+            for key, cents in _movements(line):
+                theirs[key] = theirs.get(key, 0) + cents
     for key in sorted(ours.keys() | theirs.keys()):
         mine, theirs_ = ours.get(key, 0), theirs.get(key, 0)
         if mine != theirs_:
@@ -173,9 +174,13 @@ def _check_stripe(session: Session, municipality_id: str, at_stripe: Iterable[Ba
 def _movements(line: BalanceLine) -> Iterator[tuple[str, int]]:
     """What the ledger should hold of a movement: its amount, and its fee."""
     if line.kind in BY_INTENT:
-        key = f"{BY_INTENT[line.kind]}:{line.intent_id}"
+        yield f"{BY_INTENT[line.kind]}:{line.intent_id}", line.amount_cents
+        fee_of = line.intent_id
     else:
-        key = f"{BY_OBJECT.get(line.kind, line.kind)}:{line.source_id}"
-    yield key, line.amount_cents
+        kind = BY_OBJECT.get(line.kind, line.kind)
+        if line.kind == "adjustment":  # a dispute: taken, or given again
+            kind = "refund" if line.amount_cents < 0 else "reinstated"
+        yield f"{kind}:{line.source_id}", line.amount_cents
+        fee_of = line.source_id
     if line.fee_cents:
-        yield f"stripe-fee:{line.intent_id or line.source_id}", -line.fee_cents
+        yield f"stripe-fee:{fee_of}", -line.fee_cents

@@ -53,8 +53,10 @@ def totals(facts: StatementFacts) -> list[tuple[str, int]]:
         rows.append((_("Buono del Comune"), -facts.subsidy_cents))
     if facts.guarantee_cents:
         rows.append((_("Fondo di garanzia (oltre il tuo tetto)"), -facts.guarantee_cents))
-    if facts.credit_cents:
+    if facts.credit_cents > 0:
         rows.append((_("Credito dai mesi scorsi"), -facts.credit_cents))
+    elif facts.credit_cents:
+        rows.append((_("Dai mesi scorsi"), -facts.credit_cents))
     rows.append((_("Paghi tu"), facts.statement.total_cents - facts.credit_cents))
     return rows
 

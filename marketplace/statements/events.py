@@ -1,5 +1,6 @@
 """A webhook is kept by its id, then handled; handling asks Stripe how things stand, so order and repeats are idle."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -7,15 +8,17 @@ from uuid import UUID
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col
 
+from billing.gateway import Returned
 from billing.webhooks import Event
 from marketplace.db import Scope, set_scope
 from marketplace.jobs import defer, job
+from marketplace.statements.gateways import AGAIN, gateway
 from marketplace.statements.methods import save_method
 from marketplace.statements.models import StripeEvent
-from marketplace.statements.payments import AGAIN, gateway, record_charge, record_return
+from marketplace.statements.payments import record_charge
+from marketplace.statements.returns import record_dispute, record_refund
 
 NO_MUNICIPALITY = ""
-RETURNS = {"refund.created", "charge.dispute.funds_withdrawn"}
 
 
 def receive_event(session: Session, event: Event, now: datetime) -> bool:
@@ -46,8 +49,10 @@ def handle_event(session: Session, municipality_id: str, now: datetime, **argume
     session.flush()
     if kind.startswith("payment_intent."):
         _take_charge(session, now, str(about.get("id", "")))
-    elif kind in RETURNS:
-        _take_return(session, now, about)
+    elif kind.startswith("refund."):
+        _take_return(session, now, gateway().get_refund(str(about["id"])), record_refund)
+    elif kind.startswith("charge.dispute."):
+        _take_return(session, now, gateway().get_dispute(str(about["id"])), record_dispute)
     elif kind == "checkout.session.completed" and about.get("mode") == "setup":
         _take_method(session, now, about)
 
@@ -63,11 +68,11 @@ def _take_charge(session: Session, now: datetime, intent_id: str) -> UUID | None
     return payment_id
 
 
-def _take_return(session: Session, now: datetime, about: dict[str, Any]) -> None:
-    payment_id = _take_charge(session, now, str(about.get("payment_intent", "")))
+def _take_return(session: Session, now: datetime, found: Returned, record: Callable[..., None]) -> None:
+    """What went back of one of our payments, brought up to date."""
+    payment_id = _take_charge(session, now, found.intent_id)
     if payment_id is not None:
-        city = session.info["scope"].municipality_id
-        record_return(session, city, now, payment_id, str(about["id"]), int(about["amount"]))
+        record(session, session.info["scope"].municipality_id, now, payment_id, found)
 
 
 def _take_method(session: Session, now: datetime, about: dict[str, Any]) -> None:

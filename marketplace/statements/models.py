@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import BigInteger, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from marketplace.db import Row, cents, check, choice, json_list, json_object, refers
@@ -111,26 +111,35 @@ class Posting(Row, table=True):
 
 
 class PaymentState(StrEnum):
-    """How far a statement's payment has come."""
+    """How far a payment has come: WAITING for an officer's decision; REFUNDED went back, and is asked for anew."""
 
     DUE = "due"
     PROCESSING = "processing"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     REFUNDED = "refunded"
+    WAITING = "waiting"
+    CANCELLED = "cancelled"
+
+
+ASKED = (PaymentState.DUE, PaymentState.PROCESSING, PaymentState.FAILED, PaymentState.WAITING)
 
 
 class Payment(Row, table=True):
-    """The collection of one statement; its id and an attempt's number are Stripe's idempotency key."""
+    """What is asked for a statement, or again for what went back of it; with an attempt's number, Stripe's key.
+
+    `cause` is empty for what its closing asked, else says why there is one more: each cause asks once.
+    """
 
     __table_args__ = (
         refers("statement"),
-        UniqueConstraint("municipality_id", "statement_id", name="payment_once"),
+        UniqueConstraint("municipality_id", "statement_id", "cause", name="payment_once"),
         check("payment_positive", "cents > 0"),
     )
 
     statement_id: UUID
     household_id: UUID
+    cause: str = Field(default="", max_length=120, sa_column_kwargs={"server_default": ""})
     cents: int = cents()
     state: PaymentState = Field(default=PaymentState.DUE, sa_type=choice(PaymentState))
     stripe_intent_id: str | None = Field(default=None, index=True)
@@ -166,16 +175,68 @@ class Payout(Row, table=True):
         UniqueConstraint("municipality_id", "provider_id", "settlement_id", name="settlement_payout_once"),
         check("payout_positive", "due_cents > 0"),
         check("payout_has_one_source", "(statement_id is null) <> (settlement_id is null)"),
+        check("payout_taken_back", "reversed_cents between 0 and due_cents"),
     )
 
     provider_id: UUID = Field(index=True)
     statement_id: UUID | None = None
     settlement_id: UUID | None = None
     due_cents: int = cents()
+    reversed_cents: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
     due_on: date
     stripe_transfer_id: str | None = None
     paid_at: datetime | None = None
     failure: str = Field(default="", max_length=300)
+
+
+class RefundState(StrEnum):
+    """How far a refund has come; FAILED gave nothing back."""
+
+    ASKED = "asked"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Refund(Row, table=True):
+    """A family's credit that an officer gives back on one of its payments; its id is Stripe's idempotency key."""
+
+    __table_args__ = (
+        refers("payment"),
+        UniqueConstraint("municipality_id", "request_key", name="refund_once"),
+        check("refund_positive", "cents > 0"),
+    )
+
+    payment_id: UUID = Field(index=True)
+    household_id: UUID
+    cents: int = cents()
+    reason: str = Field(max_length=300)
+    request_key: UUID
+    state: RefundState = Field(default=RefundState.ASKED, sa_type=choice(RefundState))
+    stripe_refund_id: str | None = None
+    failure: str = Field(default="", max_length=300)
+    asked_at: datetime
+    asked_by: UUID | None = None
+
+
+class Dispute(Row, table=True):
+    """A payment that its payer's bank contests, as Stripe has it: what it took, gave back, and keeps for itself."""
+
+    __table_args__ = (
+        refers("payment"),
+        UniqueConstraint("municipality_id", "stripe_dispute_id", name="dispute_once"),
+    )
+
+    payment_id: UUID = Field(index=True)
+    household_id: UUID
+    stripe_dispute_id: str = Field(max_length=120)
+    status: str = Field(max_length=40)
+    reason: str = Field(default="", max_length=60)
+    taken_cents: int = cents(0)
+    returned_cents: int = cents(0)
+    fee_cents: int = cents(0)
+    cents: int = cents()
+    opened_at: datetime
+    updated_at: datetime
 
 
 class BooksCheck(Row, table=True):

@@ -12,8 +12,8 @@ from marketplace.jobs import every, job
 from marketplace.messages.operations import Recipient, tell
 from marketplace.slots.calendar import local_day
 from marketplace.statements.audit import audit
+from marketplace.statements.gateways import gateway
 from marketplace.statements.models import BooksCheck
-from marketplace.statements.payments import gateway
 from marketplace.words import N_
 
 KEPT = 200

@@ -29,7 +29,8 @@ from marketplace.statements.posting import post_all
 from marketplace.words import N_
 
 BATCH_MEETINGS = 1000
-
+CHARGE_MIN_CENTS = 50
+"""Stripe takes no less; what is less waits for the next statement."""
 
 CLOSING_TRIES = RetryStrategy(max_attempts=5, exponential_wait=3)
 
@@ -192,7 +193,7 @@ def _use_vouchers(session: Session, values: dict[str, Any]) -> None:
 
 
 def _number_statements(session: Session, values: dict[str, Any]) -> None:
-    """Totals, numbers without gaps, and the payment of what is due after earlier credit; empty statements go."""
+    """Totals, numbers without gaps, and the payment of what is owed and nobody asked for yet; empty statements go."""
     connection = session.connection()
     connection.execute(
         text("""
@@ -218,17 +219,20 @@ def _number_statements(session: Session, values: dict[str, Any]) -> None:
     )
     connection.execute(
         text("""
-            insert into payment (municipality_id, id, statement_id, household_id, cents, state, attempts,
+            insert into payment (municipality_id, id, statement_id, household_id, cause, cents, state, attempts,
                                  next_attempt_on, failure, updated_at)
-            select s.municipality_id, uuidv7(), s.id, s.household_id, least(s.total_cents, account.cents), 'due', 0,
-                   :due_on, '', :now
+            select s.municipality_id, uuidv7(), s.id, s.household_id, '', account.cents - coalesce(asked.cents, 0),
+                   'due', 0, :due_on, '', :now
             from statement s
             join (select account, sum(cents) as cents from posting
                   where municipality_id = :municipality and account like 'family:%' group by account) account
               on account.account = 'family:' || s.household_id
+            left join (select household_id, sum(cents) as cents from payment
+                  where municipality_id = :municipality and state in ('due', 'processing', 'failed', 'waiting')
+                  group by household_id) asked on asked.household_id = s.household_id
             where s.municipality_id = :municipality and s.month = :month and s.state = 'closed'
-              and least(s.total_cents, account.cents) > 0"""),
-        values,
+              and account.cents - coalesce(asked.cents, 0) >= :least"""),
+        values | {"least": CHARGE_MIN_CENTS},
     )
     connection.execute(
         text("""

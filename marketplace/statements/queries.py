@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from billing.ledger import Account, Kind
 from marketplace.errors import NotFound
-from marketplace.statements.models import MonthClosing, Payment, Payout, Statement
+from marketplace.statements.models import ASKED, MonthClosing, Payment, PaymentState, Payout, Statement
 from marketplace.statements.months import first_day, last_day
 
 
@@ -46,11 +48,21 @@ class GroupLines:
 
 @dataclass(frozen=True, slots=True)
 class StatementFacts:
-    """A closed statement with everything behind its total; `payment` is None where nothing was due."""
+    """A closed statement with everything behind its total, and what was asked for it, the oldest first."""
 
     statement: Statement
-    payment: Payment | None
+    payments: tuple[Payment, ...]
     groups: tuple[GroupLines, ...]
+
+    @property
+    def payment(self) -> Payment | None:
+        """The payment that says how the statement stands; None where nothing was due."""
+        return telling(self.payments)
+
+    @property
+    def asked_cents(self) -> int:
+        """What the closing asked of the family."""
+        return sum(one.cents for one in self.payments if not one.cause.startswith("returned:"))
 
     @property
     def lines(self) -> list[LineFacts]:
@@ -77,14 +89,21 @@ class StatementFacts:
 
     @property
     def credit_cents(self) -> int:
-        """What earlier credit pays of the total."""
-        return self.statement.total_cents - (self.payment.cents if self.payment else 0)
+        """What earlier credit pays of the total; negative where something of earlier months is asked with it."""
+        return self.statement.total_cents - self.asked_cents
+
+
+def telling(payments: Sequence[Payment]) -> Payment | None:
+    """Of a statement's payments the one that says how it stands: the newest still asked for, else the newest."""
+    asked = [one for one in payments if one.state in ASKED and one.state != PaymentState.WAITING]
+    known = asked or [one for one in payments if one.state != PaymentState.CANCELLED]
+    return known[-1] if known else None
 
 
 def list_statements(
     session: Session, municipality_id: str, household_id: UUID
-) -> list[tuple[Statement, Payment | None]]:
-    """A household's closed statements, newest first, with the payment of each."""
+) -> list[tuple[Statement, tuple[Payment, ...]]]:
+    """A household's closed statements, newest first, with the payments asked for each, oldest first."""
     rows = session.exec(
         select(Statement, Payment)
         .outerjoin(
@@ -97,16 +116,19 @@ def list_statements(
             Statement.household_id == household_id,
             col(Statement.number).is_not(None),
         )
-        .order_by(col(Statement.month).desc())
+        .order_by(col(Statement.month).desc(), col(Payment.id))
     )
-    return [(statement, payment) for statement, payment in rows]
+    return [
+        (statement, tuple(payment for _, payment in found if payment is not None))
+        for statement, found in groupby(rows, key=itemgetter(0))
+    ]
 
 
 def get_statement(session: Session, municipality_id: str, household_id: UUID, month: date) -> StatementFacts:
     """A household's closed statement of a month; raises NotFound."""
-    for statement, payment in list_statements(session, municipality_id, household_id):
+    for statement, payments in list_statements(session, municipality_id, household_id):
         if statement.month == month:
-            return StatementFacts(statement, payment, _groups(session, statement))
+            return StatementFacts(statement, payments, _groups(session, statement))
     raise NotFound
 
 

@@ -132,7 +132,8 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
              when 'paid_by_bank' then exists (select 1 from payout p
                where p.municipality_id = e.municipality_id and 'bank-out:' || p.id = e.business_key)
              when 'bank_transfer_received' then e.business_key ~ '^bank-in:[0-9]{4}-[0-9]{2}:(programme|guarantee):'
-             else e.event in ('payment_succeeded', 'payment_returned', 'stripe_fee_charged', 'transfer_reversed')
+             else e.event in ('payment_succeeded', 'payment_returned', 'payment_reinstated', 'stripe_fee_charged',
+               'transfer_reversed')
              end""",
     ),
 )

@@ -14,9 +14,15 @@ from marketplace.errors import Conflict, Rejected
 from marketplace.providers.models import Provider
 from marketplace.slots.calendar import local_day
 from marketplace.statements.models import MonthClosing, Payout, Settlement
-from marketplace.statements.months import last_day
 from marketplace.statements.posting import post
 from marketplace.words import N_
+
+# Entries of what was billed, corrected or written off in a settled month or in :month.
+_OF_MONTHS = """e.event in ('meeting_billed', 'meeting_corrected', 'borne_by_guarantee')
+  and date_trunc('month', e.booked_on)::date in (
+    select :month union select c.month from settlement s
+    join month_closing c on c.municipality_id = s.municipality_id and c.id = s.closing_id
+    where s.municipality_id = :municipality)"""
 
 
 class NothingToSettle(Rejected):
@@ -32,16 +38,26 @@ class AlreadySettled(Conflict):
 
 
 def owed_by_municipality(session: Session, municipality_id: str, month: date) -> dict[Account, int]:
-    """What each programme and the guarantee fund owe for the meetings billed with a month, from the ledger."""
+    """What each programme and the guarantee fund owe with a closed month, from the ledger.
+
+    It is what was booked to the settled months and to this one, less what was settled: a correction that lowers an
+    earlier month lowers this one.
+    """
     rows = session.connection().execute(
-        text("""
-            select p.account, sum(p.cents)::bigint from posting p
-            join ledger_entry e on e.municipality_id = p.municipality_id and e.id = p.entry_id
-            where p.municipality_id = :municipality and e.booked_on = :booked_on
-              and e.event in ('meeting_billed', 'meeting_corrected')
-              and (p.account like 'programme:%' or p.account like 'guarantee:%')
-            group by p.account having sum(p.cents) > 0 order by p.account"""),
-        {"municipality": municipality_id, "booked_on": last_day(month)},
+        text(f"""
+            with booked as (
+                select p.account, sum(p.cents) as cents from posting p
+                join ledger_entry e on e.municipality_id = p.municipality_id and e.id = p.entry_id
+                where p.municipality_id = :municipality and {_OF_MONTHS}
+                  and (p.account like 'programme:%' or p.account like 'guarantee:%') group by 1),
+            settled as (
+                select p.account, -sum(p.cents) as cents from posting p
+                join ledger_entry e on e.municipality_id = p.municipality_id and e.id = p.entry_id
+                where p.municipality_id = :municipality and e.event = 'bank_transfer_received'
+                  and (p.account like 'programme:%' or p.account like 'guarantee:%') group by 1)
+            select account, (b.cents - coalesce(s.cents, 0))::bigint from booked b left join settled s using (account)
+            where b.cents > coalesce(s.cents, 0) order by 1"""),  # noqa: S608 - no input in it
+        {"municipality": municipality_id, "month": month},
     )
     return {Account.parse(account): int(cents) for account, cents in rows}
 
@@ -91,23 +107,45 @@ def settle_month(session: Session, by: Actor, now: datetime, closing: MonthClosi
 
 
 def _due_to_providers(session: Session, municipality_id: str, month: date) -> dict[UUID, int]:
-    """Of what providers earned with a month, the part that no family pays: vouchers, the fund, cancelled days."""
+    """What no family pays of what providers earned to a month: vouchers, the fund, cancelled days; less what was paid.
+
+    Of the settled months and this one, like `owed_by_municipality`. A statement that was written off before anybody
+    paid it is the fund's: what its family would have paid its providers is due here.
+    """
     rows = session.connection().execute(
-        text("""
+        text(f"""
             with earned as (
                 select replace(p.account, 'provider:', '')::uuid as provider_id, -sum(p.cents) as cents from posting p
                 join ledger_entry e on e.municipality_id = p.municipality_id and e.id = p.entry_id
-                where p.municipality_id = :municipality and e.booked_on = :booked_on
-                  and e.event in ('meeting_billed', 'meeting_corrected') and p.account like 'provider:%'
+                where p.municipality_id = :municipality and {_OF_MONTHS} and p.account like 'provider:%'
                 group by 1),
             families as (
                 select l.provider_id, sum(l.provider_cents) as cents from statement_line l
                 join statement s on s.municipality_id = l.municipality_id and s.id = l.statement_id
-                where l.municipality_id = :municipality and s.month = :month group by 1)
-            select e.provider_id, (e.cents - coalesce(f.cents, 0))::bigint from earned e left join families f
-                on f.provider_id = e.provider_id
-            where e.cents > coalesce(f.cents, 0) order by 1"""),
-        {"municipality": municipality_id, "booked_on": last_day(month), "month": month},
+                where l.municipality_id = :municipality and s.month in (
+                    select :month union select c.month from settlement t
+                    join month_closing c on c.municipality_id = t.municipality_id and c.id = t.closing_id
+                    where t.municipality_id = :municipality)
+                group by 1),
+            written_off as (
+                select l.provider_id, sum(l.provider_cents) as cents from statement_line l
+                join statement s on s.municipality_id = l.municipality_id and s.id = l.statement_id
+                where l.municipality_id = :municipality and s.state = 'written_off' and not exists (
+                    select 1 from payment p where p.municipality_id = s.municipality_id and p.statement_id = s.id
+                      and p.cause = '' and p.state in ('succeeded', 'refunded'))
+                group by 1),
+            paid as (
+                select provider_id, sum(due_cents) as cents from payout
+                where municipality_id = :municipality and settlement_id is not null group by 1),
+            due as (
+                select coalesce(e.provider_id, w.provider_id) as provider_id,
+                  (coalesce(e.cents, 0) - coalesce(f.cents, 0) + coalesce(w.cents, 0) - coalesce(p.cents, 0))::bigint
+                    as cents
+                from earned e full join written_off w on w.provider_id = e.provider_id
+                left join families f on f.provider_id = coalesce(e.provider_id, w.provider_id)
+                left join paid p on p.provider_id = coalesce(e.provider_id, w.provider_id))
+            select provider_id, cents from due where cents > 0 order by 1"""),  # noqa: S608 - no input in it
+        {"municipality": municipality_id, "month": month},
     )
     return {provider_id: int(cents) for provider_id, cents in rows}
 

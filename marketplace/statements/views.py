@@ -18,7 +18,17 @@ from marketplace.errors import Conflict, MarketplaceError, NotFound
 from marketplace.households.models import Household
 from marketplace.providers.models import Provider
 from marketplace.slots.calendar import local_day
-from marketplace.statements import documents, events, methods, operations, payments, queries, settlements, wording
+from marketplace.statements import (
+    documents,
+    events,
+    gateways,
+    methods,
+    operations,
+    payments,
+    queries,
+    settlements,
+    wording,
+)
 from marketplace.statements.audit import audit
 from marketplace.statements.forms import month_from, month_name
 from marketplace.statements.models import MonthClosing
@@ -57,7 +67,7 @@ def subjects() -> dict[str, str]:
 def gateway() -> Gateway:
     """The payment service; raises PaymentsUnreachable where there is none."""
     try:
-        return payments.gateway()
+        return gateways.gateway()
     except GatewayUnavailableError as error:
         raise PaymentsUnreachable from error
 
@@ -95,7 +105,7 @@ def statements() -> str:
     return render_template(
         "statements/statements.html",
         household=mine,
-        rows=[(one, payment, wording.standing(one, payment, today(), has_method)) for one, payment in listed],
+        rows=[(one, wording.standing(one, queries.telling(found), today(), has_method)) for one, found in listed],
     )
 
 

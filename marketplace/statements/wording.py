@@ -110,6 +110,8 @@ def standing(statement: Statement, payment: Payment | None, today: date, has_met
         return Standing(_("Pagato %(when)s.", when=when), "", "good", False)
     if payment.state == PaymentState.PROCESSING:
         return Standing(_("Pagamento in corso."), _("La banca può metterci qualche giorno."), "plain", False)
+    if payment.cause.startswith("returned:") and payment.state == PaymentState.DUE:
+        return Standing(_("Il pagamento è tornato indietro."), _("Paga adesso, o chiama il Comune."), "bad", True)
     if payment.state == PaymentState.DUE:
         when = _on(payment.next_attempt_on or statement.due_on)
         headline = _("Addebito %(when)s.", when=when) if has_method else _("Da pagare: scade %(when)s.", when=when)
@@ -118,8 +120,6 @@ def standing(statement: Statement, payment: Payment | None, today: date, has_met
 
 
 def _failed(payment: Payment) -> Standing:
-    if payment.state == PaymentState.REFUNDED:
-        return Standing(_("Il pagamento è tornato indietro."), _("Paga adesso, o chiama il Comune."), "bad", True)
     headline = _("L'addebito non è riuscito: %(reason)s.", reason=failure(payment))
     text = _("È in ritardo: paga adesso, o chiama il Comune. Nessun altro paga per questo.")
     if payment.next_attempt_on:

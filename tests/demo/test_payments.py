@@ -142,19 +142,19 @@ def test_a_provider_is_paid_once_it_has_given_its_account_and_not_above_the_bala
     pay(stand_in)
     transfer_id = gateway.transfer("payout-1", amount_cents=4000, **transfer)
     assert gateway.transfer("payout-1", amount_cents=4000, **transfer) == transfer_id
-    gateway.reverse_transfer("reversal-1", transfer_id=transfer_id, amount_cents=1000)
+    gateway.reverse_transfer("reversal-1", transfer_id=transfer_id, amount_cents=1000, municipality_id=CITY)
     with pytest.raises(GatewayError):
-        gateway.reverse_transfer("reversal-2", transfer_id=transfer_id, amount_cents=3001)
+        gateway.reverse_transfer("reversal-2", transfer_id=transfer_id, amount_cents=3001, municipality_id=CITY)
     assert sum(line.amount_cents - line.fee_cents for line in gateway.iter_balance()) == 4550 - 94 - 3000
 
 
 def test_a_refund_above_the_payment_is_refused(stand_in: StandIn) -> None:
     charge = pay(stand_in)
     with pytest.raises(GatewayError, match="greater"):
-        stand_in.gateway.refund("r1", intent_id=charge.intent_id, amount_cents=4551)
-    stand_in.gateway.refund("r2", intent_id=charge.intent_id, amount_cents=4550)
+        stand_in.gateway.refund("r1", intent_id=charge.intent_id, amount_cents=4551, municipality_id=CITY)
+    stand_in.gateway.refund("r2", intent_id=charge.intent_id, amount_cents=4550, municipality_id=CITY)
     with pytest.raises(GatewayError):
-        stand_in.gateway.refund("r3", intent_id=charge.intent_id, amount_cents=1)
+        stand_in.gateway.refund("r3", intent_id=charge.intent_id, amount_cents=1, municipality_id=CITY)
 
 
 def test_a_dispute_takes_the_money_back(stand_in: StandIn) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session
 
-from marketplace.statements import payments
+from marketplace.statements import gateways
 from tests.stand_in import StandIn, running
 from tests.statements.world import City, build
 
@@ -19,6 +19,6 @@ def city(session: Session) -> City:
 @pytest.fixture
 def stand_in(tmp_path: Path) -> Iterator[StandIn]:
     with running(tmp_path) as up:
-        payments.pay_through(up.gateway)
+        gateways.pay_through(up.gateway)
         yield up
-        payments._gateway.clear()
+        gateways.pay_through(None)

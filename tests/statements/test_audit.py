@@ -11,7 +11,7 @@ from marketplace.accounts.models import Role
 from marketplace.accounts.sign_in import add_user, appoint
 from marketplace.messages.models import Message
 from marketplace.slots.models import Presence
-from marketplace.statements import payments
+from marketplace.statements import gateways
 from marketplace.statements.audit import audit
 from marketplace.statements.commands import UnknownMunicipality, audit_books
 from marketplace.statements.models import Payout
@@ -135,6 +135,6 @@ def test_every_night_the_books_are_checked_and_officers_hear_of_differences(city
     assert found.differences[0]["row"] == "2026/1"
     [message] = session.exec(select(Message)).all()
     assert message.recipient == "officer@example.org" and "questa notte: 1." in message.body
-    payments.pay_through(None)
+    gateways.pay_through(None)
     audit_nightly.func.__wrapped__(session, CITY, CLOSED_AT + timedelta(hours=50))
     assert not last_check(session, CITY).with_stripe  # type: ignore[union-attr]

@@ -7,18 +7,28 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from billing import ledger
 from billing.gateway import Gateway, GatewayUnavailableError
 from billing.webhooks import Event
 from marketplace.accounts.models import Actor
-from marketplace.demo.payments import hosted
+from marketplace.demo.payments import behaviour, hosted
 from marketplace.demo.payments.seed import save_ways_to_pay
 from marketplace.households.models import Household
 from marketplace.messages.models import Message
-from marketplace.statements import events, methods, payments
-from marketplace.statements.models import Payment, PaymentState, Payout, Statement, StatementState, StripeEvent
+from marketplace.slots.models import Presence
+from marketplace.statements import events, gateways, methods, payments, payouts
+from marketplace.statements.audit import audit
+from marketplace.statements.models import (
+    Dispute,
+    Payment,
+    PaymentState,
+    Payout,
+    Statement,
+    StatementState,
+    StripeEvent,
+)
 from marketplace.statements.operations import close_month, find_closing
 from marketplace.statements.posting import balance_cents
 from marketplace.statements.settlements import (
@@ -191,12 +201,12 @@ def test_nobody_answering_and_a_time_out_after_the_deed_are_tried_again_and_done
     nobody, hasty = (
         Gateway("sk_test_x", base_url=url, timeout_seconds=0.3) for url in ("http://127.0.0.1:9", stand_in.url)
     )
-    payments.pay_through(nobody)
+    gateways.pay_through(nobody)
     with pytest.raises(GatewayUnavailableError):
         collect(city.session, payment)
     city.session.rollback()
     assert payment.state == PaymentState.PROCESSING
-    payments.pay_through(hasty)
+    gateways.pay_through(hasty)
     stand_in.set(hang_up_next=1, hang_up_seconds=0.7)
     collect(city.session, payment)
     assert (payment.state, payment.attempts) == (PaymentState.SUCCEEDED, 1)
@@ -214,9 +224,136 @@ def test_events_before_the_answer_in_any_order_end_in_the_same_state(city: City,
     take_events(city.session, stand_in, shuffled=True, times=2)
     collect(city.session, payment)
     assert payment.state == PaymentState.REFUNDED
+    [again] = returned(city.session)
+    assert (again.state, again.cents, again.next_attempt_on) == (PaymentState.DUE, 4 * 2700, None)
     assert city.session.exec(select(Statement)).one().state == StatementState.OVERDUE
     assert owes(city.session, payment) == 4 * 2700
     assert stripe_holds(city.session) == at_stripe(stand_in) < 0  # Stripe keeps its fee
+
+
+def returned(session: Session) -> list[Payment]:
+    """What is asked again because it went back."""
+    return list(session.exec(select(Payment).where(col(Payment.cause).startswith("returned:"))).all())
+
+
+def disputed(city: City, stand_in: StandIn) -> tuple[Payment, str]:
+    """A payment that its payer's bank took back, all events handled; Stripe's id of the dispute."""
+    _, payment = one_family(city, stand_in, "disputed")
+    collect(city.session, payment)
+    take_events(city.session, stand_in)
+    return payment, stand_in.store.newest("dispute")[0]["id"]
+
+
+def decide(stand_in: StandIn, dispute_id: str, status: str) -> None:
+    with stand_in.store.transaction():
+        behaviour.decide_dispute(stand_in.store, dispute_id, status)
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_a_dispute_that_is_won_brings_the_money_back_and_asks_nobody(
+    city: City, stand_in: StandIn, shuffled: bool
+) -> None:
+    payment, dispute_id = disputed(city, stand_in)
+    decide(stand_in, dispute_id, "won")
+    take_events(city.session, stand_in, shuffled=shuffled, times=2)
+    assert (payment.state, [one.state for one in returned(city.session)]) == (
+        PaymentState.SUCCEEDED,
+        [PaymentState.CANCELLED],
+    )
+    assert city.session.exec(select(Statement)).one().state == StatementState.PAID
+    assert owes(city.session, payment) == 0
+    dispute = city.session.exec(select(Dispute)).one()
+    assert (dispute.status, dispute.taken_cents, dispute.returned_cents, dispute.fee_cents) == (
+        "won",
+        payment.cents,
+        payment.cents,
+        2000,
+    )
+    assert stripe_holds(city.session) == at_stripe(stand_in)
+
+
+def test_a_dispute_that_is_lost_is_paid_again_by_another_way_on_a_new_intent(city: City, stand_in: StandIn) -> None:
+    payment, dispute_id = disputed(city, stand_in)
+    decide(stand_in, dispute_id, "lost")
+    take_events(city.session, stand_in, shuffled=True)
+    [again] = returned(city.session)
+    household = city.session.exec(select(Household)).one()
+    household.stripe_payment_method_id = stand_in.save_method(household.stripe_customer_id or "", "visa")
+    payments.pay_now(city.session, CITY, DUE, again)
+    collect(city.session, again)
+    assert (payment.state, again.state) == (PaymentState.REFUNDED, PaymentState.SUCCEEDED)
+    assert payment.stripe_intent_id != again.stripe_intent_id
+    assert city.session.exec(select(Statement)).one().state == StatementState.PAID
+    assert owes(city.session, payment) == 0 and len(city.session.exec(select(Payout)).all()) == 1
+    assert list(audit(city.session, CITY, stand_in.gateway.iter_balance())) == []
+
+
+def test_a_refund_made_by_hand_at_stripe_is_owed_again_and_one_that_fails_is_not(city: City, stand_in: StandIn) -> None:
+    _, payment = one_family(city, stand_in)
+    collect(city.session, payment)
+    refund = stand_in.gateway.refund(
+        "by-hand", intent_id=payment.stripe_intent_id or "", amount_cents=1000, municipality_id=CITY
+    )
+    take_events(city.session, stand_in, times=2)
+    assert owes(city.session, payment) == 1000 and [one.cents for one in returned(city.session)] == [1000]
+    with stand_in.store.transaction():
+        behaviour.fail_refund(stand_in.store, refund)
+    take_events(city.session, stand_in, shuffled=True, times=2)
+    assert owes(city.session, payment) == 0 and payment.state == PaymentState.SUCCEEDED
+    assert [one.state for one in returned(city.session)] == [PaymentState.CANCELLED]
+    assert list(audit(city.session, CITY, stand_in.gateway.iter_balance())) == []
+
+
+def test_what_a_provider_was_paid_too_much_is_kept_back_from_its_next_payout(city: City, stand_in: StandIn) -> None:
+    group, payment = one_family(city, stand_in)
+    collect(city.session, payment)
+    group.provider.stripe_account_id = stand_in.open_account(str(group.provider.id))
+    pay_out(city.session, city.session.exec(select(Payout)).one(), DUE + timedelta(days=7))
+    member = group.memberships[0]
+    city.attend(group.meetings[0], {member.id: Presence.ABSENT_NOTIFIED}, at=DUE + timedelta(days=1))
+    december = city.meet(group, [date(2026, 12, 1), date(2026, 12, 15)])
+    for meeting in december:
+        city.attend(meeting, {member.id: Presence.PRESENT})
+    close_month(city.session, OFFICER, CLOSED_AT + timedelta(days=31), CITY, date(2026, 12, 1))
+    [second] = [one for one in city.session.exec(select(Payment)).all() if one.id != payment.id]
+    assert second.cents == 2700
+    collect(city.session, second, DUE + timedelta(days=31))
+    assert sorted(one.due_cents for one in city.session.exec(select(Payout)).all()) == [2700, 4 * 2700]
+
+
+def test_a_correction_to_nothing_leaves_the_provider_owing_until_it_earns_again(city: City, stand_in: StandIn) -> None:
+    group, payment = one_family(city, stand_in)
+    collect(city.session, payment)
+    member = group.memberships[0]
+    city.attend(group.meetings[0], {member.id: Presence.ABSENT_NOTIFIED}, at=DUE + timedelta(days=1))
+    close_month(city.session, OFFICER, CLOSED_AT + timedelta(days=31), CITY, date(2026, 12, 1))
+    assert owes(city.session, payment) == -2700  # a credit
+    other = city.household()
+    city.join(group, other)
+    [january] = city.meet(group, [date(2027, 1, 12)])
+    city.attend(january, {one.id: Presence.PRESENT for one in group.memberships})
+    pay_by(city.session, stand_in, other, "visa")
+    close_month(city.session, OFFICER, CLOSED_AT + timedelta(days=65), CITY, date(2027, 1, 1))
+    [asked] = city.session.exec(select(Payment).where(Payment.household_id == other.id)).all()
+    collect(city.session, asked, DUE + timedelta(days=65))
+    # the first family's share of January is paid by its credit: 1575 + 1575 - 2700 more than was paid out
+    payouts_made = city.session.exec(select(Payout).order_by(Payout.due_on)).all()  # type: ignore[arg-type]
+    assert [one.due_cents for one in payouts_made] == [4 * 2700, 1575 + 1575 - 2700]
+
+
+def test_a_provider_is_paid_by_the_municipality_less_what_a_correction_took(city: City, stand_in: StandIn) -> None:
+    group = city.group()
+    city.join(group, city.household(), percent="50", held=900)
+    city.everybody_came(group)
+    closing = close_month(city.session, OFFICER, CLOSED_AT, CITY, NOVEMBER)
+    settle_month(city.session, OFFICER, DUE, closing)
+    city.attend(group.meetings[0], {group.memberships[0].id: Presence.ABSENT_NOTIFIED}, at=DUE)
+    [december] = city.meet(group, [date(2026, 12, 15)])
+    city.hold(group.memberships[0], december, 900)
+    city.attend(december, {group.memberships[0].id: Presence.PRESENT})
+    second = close_month(city.session, OFFICER, CLOSED_AT + timedelta(days=31), CITY, date(2026, 12, 1))
+    with pytest.raises(NothingToSettle):  # 900 more, 900 less
+        settle_month(city.session, OFFICER, DUE + timedelta(days=31), second)
 
 
 def test_a_statement_paid_twice_is_a_credit_on_the_next(city: City, stand_in: StandIn) -> None:
@@ -238,7 +375,7 @@ def test_an_event_about_nothing_of_ours_is_kept_and_changes_nothing(city: City, 
 
 
 def pay_out(session: Session, payout: Payout, now: datetime) -> None:
-    payments.pay_provider.func.__wrapped__(session, CITY, now, payout_id=str(payout.id))
+    payouts.pay_provider.func.__wrapped__(session, CITY, now, payout_id=str(payout.id))
     session.commit()
 
 
@@ -300,11 +437,11 @@ def test_the_demos_families_pay_by_what_was_saved_for_them(city: City, tmp_path:
     ready = [one for one in households if one.stripe_payment_method_id]
     assert len(ready) >= 8 and all(":" in one.stripe_method_label for one in ready)
     with running(tmp_path) as stand_in:
-        payments.pay_through(stand_in.gateway)
+        gateways.pay_through(stand_in.gateway)
         assert stand_in.gateway.can_be_paid(group.provider.stripe_account_id or "")
         for payment in city.session.exec(select(Payment)).all():
             collect(city.session, payment)
-        payments.pay_through(None)
+        gateways.pay_through(None)
     states = {one.household_id: one.state for one in city.session.exec(select(Payment)).all()}
     assert all(states[one.id] in ("succeeded", "processing", "failed") for one in ready)
     assert "succeeded" in states.values()

@@ -15,7 +15,7 @@ from sqlmodel import Session
 from billing.gateway import BalanceLine
 from marketplace.postgres import Server
 from marketplace.sealed import keyring
-from marketplace.statements import payments
+from marketplace.statements import gateways
 from marketplace.statements.audit import audit
 from marketplace.statements.operations import find_closing
 from marketplace.statements.settlements import record_bank_payouts, settle_month
@@ -36,7 +36,7 @@ def books(server: Server, template: str, tmp_path_factory: pytest.TempPathFactor
     keyring.unlock(list(KEYS))
     folder: Path = tmp_path_factory.mktemp("stripe")
     with database.copied(server, template) as mine, running(folder) as stand_in:
-        payments.pay_through(stand_in.gateway)
+        gateways.pay_through(stand_in.gateway)
         engine = create_engine(mine.app_url)
         with Session(engine) as session:
             a_lived_month(build(session), stand_in)
@@ -45,7 +45,7 @@ def books(server: Server, template: str, tmp_path_factory: pytest.TempPathFactor
             record_bank_payouts(session, OFFICER, DUE, settle_month(session, OFFICER, DUE, closing))
             session.commit()
         engine.dispose()
-        payments.pay_through(None)
+        gateways.pay_through(None)
         owner = create_engine(mine.owner_url, poolclass=NullPool)
         yield owner, stand_in
         owner.dispose()

@@ -28,7 +28,7 @@ from marketplace.demo.payments.webhooks import signature
 from marketplace.households.models import Household
 from marketplace.installation import Installation
 from marketplace.slots.models import Presence
-from marketplace.statements import payments
+from marketplace.statements import gateways
 from marketplace.statements.audit import audit
 from marketplace.statements.models import MonthClosing, Payout, Statement, StripeEvent
 from marketplace.statements.operations import close_month
@@ -68,9 +68,9 @@ def town(session: Session) -> City:
 @pytest.fixture
 def stand_in(app: Application, tmp_path: Path) -> Iterator[StandIn]:
     with running(tmp_path) as up:
-        payments.pay_through(up.gateway)
+        gateways.pay_through(up.gateway)
         yield up
-        payments.pay_through(None)
+        gateways.pay_through(None)
 
 
 def the_group(city: City) -> Group:

@@ -117,20 +117,28 @@ class City:
         )
         self.session.add(slot)
         self.session.flush()
+        group = Group(slot, provider, [])
+        self.meet(group, TUESDAYS if days is None else days)
+        return group
+
+    def meet(self, group: Group, days: list[date]) -> list[Meeting]:
+        """More meetings of a group; they are its newest."""
+        start = group.slot.start_minute
         meetings = [
             Meeting(
                 municipality_id=CITY,
-                slot_id=slot.id,
-                provider_id=provider.id,
+                slot_id=group.slot.id,
+                provider_id=group.provider.id,
                 held_on=day,
                 during=Range(instant(day, start), instant(day, start + 90)),
                 state=MeetingState.HELD,
             )
-            for day in (TUESDAYS if days is None else days)
+            for day in days
         ]
         self.session.add_all(meetings)
         self.session.flush()
-        return Group(slot, provider, meetings)
+        group.meetings += meetings
+        return meetings
 
     def join(
         self, group: Group, household: Household, cap: int = 100_000, percent: str | None = None, held: int = 0
@@ -192,11 +200,13 @@ class City:
         self.session.flush()
         group.memberships.append(membership)
         if percent:
-            self._hold(group, membership, held)
+            for meeting in group.meetings:
+                self.hold(membership, meeting, held)
         return membership
 
-    def _hold(self, group: Group, membership: Membership, held: int) -> None:
-        self.session.add_all(
+    def hold(self, membership: Membership, meeting: Meeting, held: int) -> None:
+        """Reserve a voucher for a meeting's week."""
+        self.session.add(
             VoucherHold(
                 municipality_id=CITY,
                 programme_id=self.programme.id,
@@ -206,7 +216,6 @@ class City:
                 held_cents=held,
                 created_at=LONG_AGO,
             )
-            for meeting in group.meetings
         )
         self.session.flush()
 
@@ -256,7 +265,7 @@ def build(session: Session) -> City:
     )
     session.add_all([venue, round_, programme])
     session.flush()
-    weeks = [monday_of(TUESDAYS[0]) + timedelta(days=7 * number) for number in range(-1, 6)]
+    weeks = [monday_of(TUESDAYS[0]) + timedelta(days=7 * number) for number in range(-1, 40)]
     session.add_all(
         ProgrammeWeek(municipality_id=CITY, programme_id=programme.id, week=week, budget_cents=100_000)
         for week in weeks

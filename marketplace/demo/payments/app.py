@@ -24,6 +24,7 @@ READABLE = {
     "transfers": "transfer",
     "refunds": "refund",
     "charges": "charge",
+    "disputes": "dispute",
 }
 
 

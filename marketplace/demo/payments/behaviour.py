@@ -11,6 +11,7 @@ Body = dict[str, Any]
 FEE_FIXED_CENTS = 25
 FEE_PER_MILLE = 15
 DEBIT_FEE_CENTS = 35
+DISPUTE_FEE_CENTS = 2000
 
 
 @dataclass
@@ -213,13 +214,42 @@ def dispute(store: Store, charge_id: str) -> Body:
         "reason": "fraudulent",
         "status": "needs_response",
         "metadata": {},
+        "balance_transactions": [],
         "created": timestamp(),
     }
-    store.put("dispute", body)
-    _move(store, "adjustment", body, -int(charge["amount"]))
+    _move_disputed(store, body, -int(charge["amount"]), DISPUTE_FEE_CENTS)
     emit(store, "charge.dispute.created", body)
     emit(store, "charge.dispute.funds_withdrawn", body)
     return body
+
+
+def decide_dispute(store: Store, dispute_id: str, status: str) -> Body:
+    """The payer's bank decides: `won` gives the money back to us, `lost` leaves it gone; the fee stays paid."""
+    body = get(store, "dispute", dispute_id)
+    if body["status"] not in {"needs_response", "under_review"} or status not in {"won", "lost"}:
+        raise invalid("parameter_invalid", f"This dispute is {body['status']}.", "status")
+    body |= {"status": status}
+    if status == "won":
+        _move_disputed(store, body, int(body["amount"]))
+        emit(store, "charge.dispute.funds_reinstated", body)
+    store.put("dispute", body)
+    emit(store, "charge.dispute.closed", body)
+    return body
+
+
+def _move_disputed(store: Store, body: Body, amount: int, fee: int = 0) -> None:
+    """The movement, kept with the dispute as Stripe does."""
+    line = _move(store, "adjustment", body, amount, fee)
+    body["balance_transactions"].append({"id": line, "amount": amount, "fee": fee, "net": amount - fee})
+    store.put("dispute", body)
+
+
+def fail_refund(store: Store, refund_id: str) -> Body:
+    """The payer's bank does not take the refund: the money comes back to us."""
+    refund = store.put("refund", get(store, "refund", refund_id) | {"status": "failed", "failure_reason": "unknown"})
+    _move(store, "refund_failure", refund, int(refund["amount"]))
+    emit(store, "refund.failed", refund)
+    return refund
 
 
 def create_refund(store: Store, params: Body) -> Body:

@@ -1,0 +1,104 @@
+"""A provider is paid what has been settled for its meetings, less what it was paid before: never twice, never more."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from procrastinate.types import JSONDict
+from sqlalchemy import text
+from sqlmodel import Session, select
+
+from billing import ledger
+from billing.gateway import GatewayError, GatewayUnavailableError
+from marketplace.accounts.policy import get_policy
+from marketplace.jobs import defer, defer_each, job
+from marketplace.providers.models import Provider
+from marketplace.slots.calendar import local_day
+from marketplace.statements.gateways import AGAIN, gateway
+from marketplace.statements.models import Payout, Statement
+from marketplace.statements.months import morning_of
+from marketplace.statements.posting import post
+
+# A line is settled once its family has paid for it, or owed nothing for its month; what went back later was settled.
+_SETTLED = """
+    select l.provider_id, sum(l.provider_cents) as cents from statement_line l
+    join statement s on s.municipality_id = l.municipality_id and s.id = l.statement_id
+    where l.municipality_id = :municipality and l.provider_id = any(:providers) and (
+      exists (select 1 from payment p where p.municipality_id = s.municipality_id and p.statement_id = s.id
+        and p.cause = '' and p.state in ('succeeded', 'refunded'))
+      or s.state = 'paid' and not exists (select 1 from payment p
+        where p.municipality_id = s.municipality_id and p.statement_id = s.id))
+    group by 1"""
+
+
+def make_payouts(session: Session, statement: Statement, now: datetime) -> None:
+    """What the providers of a statement are due now that it is paid, after the delay.
+
+    Corrections of other families' months count with their sign, so that what a provider was paid too much is kept
+    back from the next payout. The providers' rows are locked: two payments at once do not both pay the same lines.
+    """
+    city = statement.municipality_id
+    connection = session.connection()
+    providers = connection.execute(
+        text("""
+            select id from provider p where municipality_id = :municipality and exists (
+              select 1 from statement_line l where l.municipality_id = p.municipality_id
+                and l.statement_id = :statement and l.provider_id = p.id)
+            order by id for no key update"""),
+        {"municipality": city, "statement": statement.id},
+    ).scalars()
+    due_on = local_day(now) + timedelta(days=get_policy(session, city, local_day(now)).payout_delay_days)
+    payouts = connection.execute(
+        text(f"""
+            insert into payout (municipality_id, id, provider_id, statement_id, due_cents, due_on, failure)
+            select :municipality, uuidv7(), settled.provider_id, :statement, settled.cents - coalesce(paid.cents, 0),
+                   :due_on, ''
+            from ({_SETTLED}) settled
+            left join (select provider_id, sum(due_cents - reversed_cents) as cents from payout
+                where municipality_id = :municipality and statement_id is not null group by 1) paid
+              on paid.provider_id = settled.provider_id
+            where settled.cents > coalesce(paid.cents, 0)
+            on conflict on constraint payout_once do nothing returning id"""),  # noqa: S608 - no input in it
+        {"municipality": city, "statement": statement.id, "providers": list(providers), "due_on": due_on},
+    )
+    defer_payouts(session, city, list(payouts.scalars()), due_on)
+
+
+def defer_payouts(session: Session, municipality_id: str, payout_ids: Sequence[UUID], due_on: date) -> None:
+    """A job for every payout, on the morning of `due_on`."""
+    each: list[JSONDict] = [{"payout_id": str(payout_id)} for payout_id in payout_ids]
+    defer_each(session, pay_provider, municipality_id, each, at=morning_of(due_on))
+
+
+@job("statements.pay_provider", retry=AGAIN)
+def pay_provider(session: Session, municipality_id: str, now: datetime, **arguments: Any) -> None:
+    """Transfer a payout that is due; where it cannot be made yet, say why and try again tomorrow."""
+    payout = session.exec(
+        select(Payout)
+        .where(Payout.municipality_id == municipality_id, Payout.id == UUID(arguments["payout_id"]))
+        .with_for_update()
+    ).one()
+    if payout.paid_at is not None or payout.due_on > local_day(now):
+        return
+    provider = session.get_one(Provider, (municipality_id, payout.provider_id))
+    try:
+        if provider.stripe_account_id is None:
+            raise GatewayError("no_account")
+        payout.stripe_transfer_id = gateway().transfer(
+            f"payout-{payout.id}",
+            account_id=provider.stripe_account_id,
+            amount_cents=payout.due_cents,
+            group=str(payout.statement_id or payout.settlement_id),
+            municipality_id=municipality_id,
+        )
+    except GatewayUnavailableError:
+        raise
+    except GatewayError as refused:
+        payout.failure = str(refused)[:300]
+        defer(session, pay_provider, municipality_id, at=now + timedelta(days=1), payout_id=str(payout.id))
+        return
+    payout.paid_at, payout.failure = now, ""
+    payee = ledger.provider(str(provider.id))
+    entry = ledger.transferred(payout.stripe_transfer_id, payee, payout.due_cents)
+    post(session, municipality_id, entry, now, local_day(now))
