@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 
@@ -120,8 +120,8 @@ def bill_meeting(price: Price, attendees: Sequence[Attendee], rule: AbsenceRule)
         for index, cents in _spread(moved, [own if free else 0 for own, free in zip(as_agreed, told, strict=True)]):
             share[index] += cents
     lines = [
-        _line(member, cents, fund, subsidised=not free and _is_subsidised(member, rule))
-        for member, cents, fund, free in zip(attendees, share, guaranteed, told, strict=True)
+        _line(member, cents, fund, subsidised=is_subsidised(member, rule))
+        for member, cents, fund in zip(attendees, share, guaranteed, strict=True)
     ]
     venue = split_slot(0, 0, price.venue_cents_per_hour, 0, [attendees[index].presence for index in counted])[0]
     fee = (cost - venue) * rule.fee_percent.numerator // (100 * rule.fee_percent.denominator)
@@ -138,6 +138,23 @@ def bill_cancelled_day(price: Price, attendees: Sequence[Attendee], rule: Absenc
     return Bill(tuple(Line(member, 0, 0, 0, 0) for member in attendees), due, compensation_cents=due)
 
 
+def is_subsidised(member: Attendee, rule: AbsenceRule) -> bool:
+    """Whether a programme may pay of a member's share: it came, or the rule lets its absence count as if it had."""
+    told = rule.notified_is_free and member.attended is Attended.ABSENT_NOTIFIED
+    return member.attended is Attended.PRESENT or (rule.absence_is_subsidised and not told)
+
+
+def with_more_subsidy(bill: Bill, extra_cents: Sequence[int]) -> Bill:
+    """The bill with so much more of each line's net paid by its programme: no net rises, nor falls below 0."""
+    lines = [
+        replace(line, subsidy_cents=line.subsidy_cents + extra, net_cents=line.net_cents - extra)
+        for line, extra in zip(bill.lines, extra_cents, strict=True)
+    ]
+    if any(not 0 <= extra <= line.net_cents for line, extra in zip(bill.lines, extra_cents, strict=True)):
+        raise ValueError("a programme pays no more of a line than is left of it")
+    return replace(bill, lines=tuple(_with_provider_part(lines, bill.provider_cents, bill.cost_cents)))
+
+
 def _shares(price: Price, attendees: Sequence[Attendee]) -> tuple[int, list[int]]:
     return split_slot(
         price.rate_cents_per_hour,
@@ -146,10 +163,6 @@ def _shares(price: Price, attendees: Sequence[Attendee]) -> tuple[int, list[int]
         price.minutes_min,
         [member.presence for member in attendees],
     )
-
-
-def _is_subsidised(member: Attendee, rule: AbsenceRule) -> bool:
-    return member.attended is Attended.PRESENT or rule.absence_is_subsidised
 
 
 def _line(member: Attendee, share: int, fund: int, *, subsidised: bool) -> Line:

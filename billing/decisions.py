@@ -5,7 +5,7 @@ Uses are decided in the order of their dates: what a period's limit has left dep
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -38,6 +38,10 @@ class Use:
     has_disability: bool = False
     paid_cents: int = 0
 
+    def who(self, of: str) -> str:
+        """The person or the household."""
+        return self.person if of == "person" else self.household
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -58,41 +62,51 @@ class Decision:
     charged_cents: tuple[int, ...] = ()
 
 
-@dataclass
 class History:
-    """What one rule has granted and charged so far, in every period that a limit or a tariff may ask for."""
+    """What was granted and charged so far, in the periods that the limits and tariffs of `rules` ask for."""
 
-    granted: Counter[tuple[str, str, Per, date]] = field(default_factory=Counter)
-    charged: Counter[tuple[int, str, Per, date]] = field(default_factory=Counter)
-    minutes: Counter[tuple[str, date]] = field(default_factory=Counter)
-    marks: dict[tuple[str, str, Per, date, Per], set[date]] = field(default_factory=dict)
+    def __init__(self, *rules: Rule) -> None:
+        self._limits = {(limit.of, limit.per, limit.counted) for rule in rules for limit in rule.limits}
+        self._tariffs = {(index, tariff.per) for rule in rules for index, tariff in enumerate(rule.tariffs)}
+        self._rises = any(tariff.steps for rule in rules for tariff in rule.tariffs)
+        self._granted: Counter[tuple[str, str, Per, date]] = Counter()
+        self._charged: Counter[tuple[int, str, Per, date]] = Counter()
+        self._minutes: Counter[tuple[str, date]] = Counter()
+        self._marks: dict[tuple[str, str, Per, date, Per], set[date]] = {}
 
-    def add(self, rule: Rule, use: Use, decision: Decision) -> None:
-        """Count a decision that was made."""
-        self.minutes[use.household, Per.YEAR.start(use.on)] += use.minutes * use.seats
-        for index, (tariff, cents) in enumerate(zip(rule.tariffs, decision.charged_cents, strict=False)):
-            self.charged[index, use.person, tariff.per, tariff.per.start(use.on)] += cents
-        if not decision.grant_cents:
+    def add(self, use: Use, grant_cents: int, charged_cents: Sequence[int] = ()) -> None:
+        """Count what was granted of a use, and what each tariff took of it."""
+        if self._rises:
+            self._minutes[use.household, Per.YEAR.start(use.on)] += use.minutes * use.seats
+        for index, cents in enumerate(charged_cents):
+            for _, per in (one for one in self._tariffs if one[0] == index and one[1] is not Per.HOUR):
+                self._charged[index, use.person, per, per.start(use.on)] += cents
+        if not grant_cents:
             return
-        for scope, who in (("person", use.person), ("household", use.household)):
-            for per in Per:
-                start = per.start(use.on)
-                self.granted[scope, who, per, start] += decision.grant_cents
-                for counted in (Per.WEEK, Per.DAY):
-                    self.marks.setdefault((scope, who, per, start, counted), set()).add(counted.start(use.on))
+        for of, per, counted in self._limits:
+            who, start = use.who(of), per.start(use.on)
+            if counted is not None:
+                self._marks.setdefault((of, who, per, start, counted), set()).add(counted.start(use.on))
+            elif per is not Per.HOUR:
+                self._granted[of, who, per, start] += grant_cents
 
     def left_cents(self, limit: Limit, use: Use) -> int | None:
         """What a limit leaves for a use; None: any amount."""
-        who = use.person if limit.of == "person" else use.household
-        start = limit.per.start(use.on)
-        if limit.amount is not None:
-            whole = _cents(limit.amount)
-            if limit.per is Per.HOUR:
-                return whole * use.minutes * use.seats // MINUTES_PER_HOUR
-            return max(0, whole - self.granted[limit.of, who, limit.per, start])
-        counted, most = (Per.WEEK, limit.weeks) if limit.weeks is not None else (Per.DAY, limit.days)
-        marks = self.marks.get((limit.of, who, limit.per, start, counted), set())
-        return None if counted.start(use.on) in marks or len(marks) < (most or 0) else 0
+        who, start = use.who(limit.of), limit.per.start(use.on)
+        if limit.counted is not None:
+            marks = self._marks.get((limit.of, who, limit.per, start, limit.counted), set())
+            return None if limit.counted.start(use.on) in marks or len(marks) < limit.most else 0
+        if limit.per is Per.HOUR:
+            return limit.most * use.minutes * use.seats // MINUTES_PER_HOUR
+        return max(0, limit.most - self._granted[limit.of, who, limit.per, start])
+
+    def charged_cents(self, index: int, per: Per, use: Use) -> int:
+        """What a tariff has taken already of the period of a use."""
+        return self._charged[index, use.person, per, per.start(use.on)]
+
+    def hours(self, use: Use) -> Fraction:
+        """A household's hours in the year so far, by seats."""
+        return Fraction(self._minutes[use.household, Per.YEAR.start(use.on)], MINUTES_PER_HOUR)
 
 
 def decide(rule: Rule, use: Use, history: History, left_cents: int | None = None) -> Decision:
@@ -129,7 +143,7 @@ def decide_all(
     found: dict[int, Decision] = {}
     for index in sorted(range(len(rules)), key=lambda index: rules[index].order):
         decision = found[index] = decide(rules[index], use, histories[index], left_cents)
-        histories[index].add(rules[index], use, decision)
+        histories[index].add(use, decision.grant_cents, decision.charged_cents)
         use = replace(use, paid_cents=use.paid_cents + decision.grant_cents)
         left_cents = None if left_cents is None else left_cents - decision.grant_cents
     return [found[index] for index in range(len(rules))]
@@ -137,7 +151,7 @@ def decide_all(
 
 def run(rules: Sequence[Rule], uses: Sequence[Use], budget_cents: int | None = None) -> list[list[Decision]]:
     """Rules on many uses, one decision a rule: in the order of dates (within a day as given), as the budget lasts."""
-    histories = [History() for _ in rules]
+    histories = [History(rule) for rule in rules]
     found: dict[int, list[Decision]] = {}
     for index in sorted(range(len(uses)), key=lambda index: uses[index].on):
         found[index] = decide_all(rules, uses[index], histories, budget_cents)
@@ -254,13 +268,13 @@ def _tariff_cents(rule: Rule, index: int, tariff: Tariff, use: Use, history: His
         up = rule.kind is Kind.CHARGE
         cents = round_half_up(hours, MINUTES_PER_HOUR) if up else hours // MINUTES_PER_HOUR
         return cents, Step("hourly", values | {"minutes": use.minutes, "seats": use.seats, "cents": cents})
-    before = history.charged[index, use.person, tariff.per, tariff.per.start(use.on)]
+    before = history.charged_cents(index, tariff.per, use)
     cents = max(0, whole - before)
     return cents, Step("period", values | {"before_cents": before, "cents": cents})
 
 
 def _stepped_cents(tariff: Tariff, use: Use, history: History) -> tuple[int | None, Step]:
-    before = Fraction(history.minutes[use.household, Per.YEAR.start(use.on)], MINUTES_PER_HOUR)
+    before = history.hours(use)
     after = before + Fraction(use.minutes * use.seats, MINUTES_PER_HOUR)
     try:
         cost = 100 * (stepped_cost(tariff.stepped, after) - stepped_cost(tariff.stepped, before))

@@ -146,6 +146,18 @@ class Limit(Data):
             raise ValueError("weeks and days are counted by the month or year")
         return self
 
+    @property
+    def counted(self) -> Per | None:
+        """What is counted, weeks or days; None where it is money."""
+        if self.amount is not None:
+            return None
+        return Per.WEEK if self.weeks is not None else Per.DAY
+
+    @property
+    def most(self) -> int:
+        """The limit, in cents or as a count."""
+        return int(self.amount * 100) if self.amount is not None else self.weeks or self.days or 0
+
 
 class Rule(Data):
     """A programme's rule: who it is for, what it grants, its limits, and how it adds to other programmes.

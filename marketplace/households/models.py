@@ -3,12 +3,15 @@
 from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Index
 from sqlmodel import Field
 
 from marketplace.db import Row, check, choice, json_list, refers
 from marketplace.sealed import SealedText
+
+ROME = ZoneInfo("Europe/Rome")
 
 
 class Household(Row, table=True):
@@ -76,3 +79,19 @@ class MeansTest(Row, table=True):
     valid_until: date
     decided_by: UUID | None = None
     created_at: datetime
+
+    @property
+    def valid_from(self) -> date:
+        """The first day on which it counts."""
+        return self.created_at.astimezone(ROME).date()
+
+    @property
+    def held_until(self) -> date:
+        """The last day on which it counts: a verified one provisionally to 31 March, until there is a new one."""
+        if self.state == MeansTestState.VERIFIED and (self.valid_until.month, self.valid_until.day) == (12, 31):
+            return date(self.valid_until.year + 1, 3, 31)
+        return self.valid_until
+
+    def counts_on(self, day: date) -> bool:
+        """Whether it counts on a day, if nothing newer does."""
+        return self.valid_from <= day <= self.held_until

@@ -14,7 +14,8 @@ from sqlmodel import Session, col, select
 
 from marketplace.accounts.models import Municipality
 from marketplace.accounts.policy import Policy, get_policy
-from marketplace.households.models import Household, MeansTest, MeansTestState
+from marketplace.households.means_tests import counting_on, list_means_tests
+from marketplace.households.models import Household
 from marketplace.needs.models import Need, NeedState, Service
 from marketplace.places.models import Venue
 from marketplace.providers.models import Accreditation, Offer, Provider, ProviderVenue
@@ -160,19 +161,12 @@ def entitlement(programmes: Iterable[Programme], service: Service, isee_cents: i
 
 
 def current_isee(session: Session, municipality_id: str, households: set[UUID], on: date) -> Mapping[UUID, int]:
-    """Each household's ISEE in cents as of its newest means test that is valid on the day and not refused."""
-    found: dict[UUID, int] = {}
-    tests = session.exec(
-        select(MeansTest)
-        .where(MeansTest.municipality_id == municipality_id, col(MeansTest.household_id).in_(households))
-        .order_by(col(MeansTest.created_at), col(MeansTest.id))
-    )
-    for test in tests:
-        if test.state == MeansTestState.REFUSED or test.valid_until < on:
-            found.pop(test.household_id, None)
-        else:
-            found[test.household_id] = int(test.isee_cents)
-    return found
+    """Each household's ISEE in cents by the means test that counts on the day."""
+    counting = {
+        household_id: counting_on(tests, on)
+        for household_id, tests in list_means_tests(session, municipality_id, households).items()
+    }
+    return {household_id: int(test.isee_cents) for household_id, test in counting.items() if test is not None}
 
 
 def list_programmes(session: Session, municipality_id: str) -> list[Programme]:

@@ -10,9 +10,7 @@ from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency
 from sqlmodel import Session, col, select
 
-from marketplace.accounts.models import Appointment, User
-from marketplace.db import Scope, seeing
-from marketplace.households.models import Household
+from marketplace.households.addresses import addresses_of
 from marketplace.messages.operations import Recipient, tell
 from marketplace.providers.models import Provider
 from marketplace.slots.calendar import ROME
@@ -88,7 +86,9 @@ def tell_proposals(session: Session, now: datetime, proposals: Collection[Propos
 
     `again`: remind those who have not answered.
     """
-    addresses = _addresses(session, {one.municipality_id for one in proposals}, {one.household_id for one in proposals})
+    addresses = addresses_of(
+        session, {one.municipality_id for one in proposals}, {one.household_id for one in proposals}
+    )
     for one in proposals:
         if one.state not in OF_PROPOSALS:
             continue
@@ -121,7 +121,7 @@ def tell_providers_asked(session: Session, now: datetime, slots: Collection[Slot
 
 def tell_cancelled(session: Session, now: datetime, meeting: Meeting, households: Collection[UUID]) -> None:
     """Tell the members, and for the municipality's cancelling the provider, that a meeting does not take place."""
-    addresses = _addresses(session, {meeting.municipality_id}, households)
+    addresses = addresses_of(session, {meeting.municipality_id}, households)
     told = [to for of in addresses.values() for to in of]
     if meeting.state == MeetingState.CANCELLED_BY_MUNICIPALITY:
         provider = session.get_one(Provider, (meeting.municipality_id, meeting.provider_id))
@@ -135,7 +135,7 @@ def tell_cancelled(session: Session, now: datetime, meeting: Meeting, households
 def tell_slot_ends(session: Session, now: datetime, proposals: Iterable[Proposal], on: date) -> None:
     """Tell those who stay behind that their group ends, and that they are first in line."""
     listed = list(proposals)
-    addresses = _addresses(session, {one.municipality_id for one in listed}, {one.household_id for one in listed})
+    addresses = addresses_of(session, {one.municipality_id for one in listed}, {one.household_id for one in listed})
     for one in listed:
         for to in addresses[one.household_id]:
             values = {"day": format_date(on, DAY, locale=to.locale)}
@@ -165,37 +165,3 @@ def _tell(
 
 def _euros(cents: int, to: Recipient) -> str:
     return str(format_currency(cents / 100, "EUR", locale=to.locale))
-
-
-def _addresses(
-    session: Session, municipality_ids: Collection[str], household_ids: Collection[UUID]
-) -> dict[UUID, list[Recipient]]:
-    """Whom to write to, by household: its users in their languages, else the address that it gave.
-
-    Whoever leaves or cancels may not see the others' addresses, and yet they are told.
-    """
-    found: dict[UUID, list[Recipient]] = defaultdict(list)
-    for household_id, email, locale in session.exec(
-        select(col(Appointment.household_id), col(User.email), col(User.locale))
-        .join(User, col(User.id) == Appointment.user_id)
-        .where(
-            col(Appointment.municipality_id).in_(municipality_ids),
-            col(Appointment.household_id).in_(household_ids),
-            col(Appointment.ended_at).is_(None),
-            col(User.active),
-        )
-    ):
-        if household_id is not None:
-            found[household_id].append(Recipient(email, locale))
-    without = set(household_ids) - set(found)
-    for municipality_id in municipality_ids:
-        with seeing(session, Scope(municipality_id)):
-            given = session.exec(
-                select(col(Household.id), col(Household.email)).where(
-                    Household.municipality_id == municipality_id, col(Household.id).in_(without)
-                )
-            ).all()
-        for one, address in given:
-            if address:
-                found[one].append(Recipient(address))
-    return found

@@ -1,7 +1,7 @@
 """A meeting's bill follows from what was agreed, what was recorded and the policy of its day, and from nothing else."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from fractions import Fraction
 from itertools import groupby
@@ -25,6 +25,7 @@ from billing.absence import (
 from billing.split import Price
 from marketplace.accounts.policy import Policy, get_policy
 from marketplace.slots.models import MeetingState
+from marketplace.statements.grants import Granted, Grants, Mode
 
 BATCH_ROWS = 5000
 
@@ -34,13 +35,15 @@ _MEMBERS = """
 select mt.id as meeting_id, mt.held_on, mt.state as meeting_state, mt.provider_id, s.id as slot_id, s.venue_id, s.topic,
        s.service, s.rate_cents_per_hour, s.extra_seat_cents_per_hour, s.venue_cents_per_hour, s.minutes_min,
        m.id as membership_id, m.household_id, m.seats, m.start_minute, m.end_minute, m.cap_cents, m.programme_id,
-       m.subsidy_percent, m.subsidy_cap_cents_per_hour, coalesce({held}, 0) as held_cents, a.presence
+       m.subsidy_percent, m.subsidy_cap_cents_per_hour, coalesce({held}, 0) as held_cents, a.presence,
+       n.person_id, n.age, {extra} as extra_cents
 from meeting mt
 join slot s on s.municipality_id = mt.municipality_id and s.id = mt.slot_id
 join membership m on m.municipality_id = mt.municipality_id and m.slot_id = mt.slot_id
      and m.state in ('confirmed', 'left') and (m.first_date is null or m.first_date <= mt.held_on)
 join proposal p on p.municipality_id = m.municipality_id and p.id = m.proposal_id
      and (p.left_on is null or p.left_on > mt.held_on)
+join need n on n.municipality_id = m.municipality_id and n.id = m.need_id
 left join lateral (
     select presence from attendance a
     where a.municipality_id = mt.municipality_id and a.meeting_id = mt.id and a.membership_id = m.id
@@ -54,6 +57,10 @@ _HELD = """(select h.held_cents from voucher_hold h where h.municipality_id = m.
 _COMMITTED = """(select h.committed_cents from voucher_hold h where h.municipality_id = m.municipality_id
      and h.membership_id = m.id and h.week = date_trunc('week', mt.held_on)::date and h.state = 'committed')"""
 _HELD_THEN = """(select (l.explanation ->> 'held_cents')::bigint from statement_line l
+     join statement st on st.municipality_id = l.municipality_id and st.id = l.statement_id
+     where l.municipality_id = m.municipality_id and l.meeting_id = mt.id and l.membership_id = m.id
+       and st.month = :month and {kind})"""
+_EXTRA_THEN = """(select coalesce((l.explanation -> 'decision' ->> 'extra_cents')::bigint, 0) from statement_line l
      join statement st on st.municipality_id = l.municipality_id and st.id = l.statement_id
      where l.municipality_id = m.municipality_id and l.meeting_id = mt.id and l.membership_id = m.id
        and st.month = :month and {kind})"""
@@ -87,6 +94,7 @@ class MeetingBill:
     state: MeetingState
     members: tuple[Row[Any], ...]
     bill: Bill | None
+    granted: Mapping[UUID, Granted] = field(default_factory=dict)
 
     def entry(self, municipality_id: str) -> ledger.Entry | None:
         """What the ledger says of this meeting; None where nobody owes anything or it is not decided."""
@@ -129,7 +137,11 @@ class MeetingBill:
             "equal": len(alike) == 1,
             "cap_cents": line.attendee.cap_cents,
             "held_cents": line.attendee.held_cents,
-        }
+        } | self._decision(line)
+
+    def _decision(self, line: Line) -> dict[str, Any]:
+        granted = self.granted.get(UUID(line.attendee.id))
+        return {} if granted is None else {"decision": granted.facts()}
 
 
 _TOOK_PLACE = {MeetingState.SCHEDULED, MeetingState.HELD}
@@ -137,7 +149,8 @@ _TOOK_PLACE = {MeetingState.SCHEDULED, MeetingState.HELD}
 
 def iter_unbilled(session: Session, municipality_id: str, until: date, as_of: datetime) -> Iterator[MeetingBill]:
     """Meetings before `until` that are on no statement, with the bill that they would get now; a few at a time."""
-    return _iter(session, municipality_id, _HELD, _NOT_BILLED, {"until": until, "as_of": as_of})
+    grants = Grants(session, municipality_id, as_of, Mode.FIRST)
+    return _iter(session, municipality_id, grants, _HELD, _NOT_BILLED, {"until": until, "as_of": as_of})
 
 
 def iter_to_correct(session: Session, municipality_id: str, as_of: datetime) -> Iterator[MeetingBill]:
@@ -145,33 +158,36 @@ def iter_to_correct(session: Session, municipality_id: str, as_of: datetime) -> 
 
     A programme pays no more than it committed: what was given back may be somebody else's by now.
     """
-    return _iter(session, municipality_id, _COMMITTED, _KNOWN_BETTER, {"until": date.max, "as_of": as_of})
+    grants = Grants(session, municipality_id, as_of, Mode.CORRECTION)
+    return _iter(session, municipality_id, grants, _COMMITTED, _KNOWN_BETTER, {"until": date.max, "as_of": as_of})
 
 
 def iter_billed(session: Session, municipality_id: str, month: date, as_of: datetime) -> Iterator[MeetingBill]:
     """The meetings first billed with `month`, billed again as they were known at `as_of`, its closing."""
     held, which = _HELD_THEN.format(kind=_MEETING), _BILLED_IN.format(kind=_MEETING)
-    return _iter(session, municipality_id, held, which, {"until": date.max, "as_of": as_of, "month": month})
+    grants = Grants(session, municipality_id, as_of, Mode.FIRST, _EXTRA_THEN.format(kind=_MEETING))
+    return _iter(session, municipality_id, grants, held, which, {"until": date.max, "as_of": as_of, "month": month})
 
 
 def iter_corrected(session: Session, municipality_id: str, month: date, as_of: datetime) -> Iterator[MeetingBill]:
     """The meetings corrected with `month`, billed again as they were known at `as_of`, its closing."""
     held = f"coalesce({_HELD_THEN.format(kind=_CORRECTION)}, {_SUBSIDY_SO_FAR})"
     which = _BILLED_IN.format(kind=_CORRECTION)
-    return _iter(session, municipality_id, held, which, {"until": date.max, "as_of": as_of, "month": month})
+    grants = Grants(session, municipality_id, as_of, Mode.CORRECTION, _EXTRA_THEN.format(kind=_CORRECTION))
+    return _iter(session, municipality_id, grants, held, which, {"until": date.max, "as_of": as_of, "month": month})
 
 
 def _iter(
-    session: Session, municipality_id: str, held: str, which: str, values: dict[str, Any]
+    session: Session, municipality_id: str, grants: Grants, held: str, which: str, values: dict[str, Any]
 ) -> Iterator[MeetingBill]:
     rule_on = _rules(session, municipality_id)
     rows = session.connection().execute(
-        text(_MEMBERS.format(held=held, which=which)),
+        text(_MEMBERS.format(held=held, which=which, extra=grants.extra_then)),
         values | {"municipality": municipality_id},
         execution_options={"stream_results": True, "yield_per": BATCH_ROWS},
     )
     for _, members in groupby(rows, key=lambda row: row.meeting_id):
-        yield _bill(tuple(members), rule_on)
+        yield _granted(_bill(tuple(members), rule_on), rule_on, grants)
 
 
 def _rules(session: Session, municipality_id: str) -> Callable[[date], AbsenceRule]:
@@ -210,6 +226,14 @@ def _bill(members: tuple[Row[Any], ...], rule_on: Callable[[date], AbsenceRule])
         members=members,
         bill=_price(state, members, rule_on(first.held_on)),
     )
+
+
+def _granted(billed: MeetingBill, rule_on: Callable[[date], AbsenceRule], grants: Grants) -> MeetingBill:
+    """The bill with what the programmes' rules grant beyond what was promised."""
+    if billed.bill is None or billed.state not in _TOOK_PLACE or not grants.has_rules:
+        return billed
+    bill, granted = grants.applied(billed.bill, billed.members, rule_on(billed.held_on))
+    return replace(billed, bill=bill, granted=granted)
 
 
 def _price(state: MeetingState, members: Sequence[Row[Any]], rule: AbsenceRule) -> Bill | None:

@@ -108,7 +108,8 @@ def _correct_vouchers(session: Session, municipality_id: str, meeting_id: UUID) 
     session.connection().execute(
         text("""
             update voucher_hold h
-            set committed_cents = used.cents, state = case when used.cents > 0 then 'committed' else 'released' end
+            set committed_cents = used.cents, state = case when used.cents > 0 then 'committed' else 'released' end,
+                held_cents = greatest(h.held_cents, used.cents)
             from (select l.membership_id, date_trunc('week', mt.held_on)::date as week, sum(l.subsidy_cents) as cents
                   from statement_line l
                   join meeting mt on mt.municipality_id = l.municipality_id and mt.id = l.meeting_id

@@ -179,7 +179,8 @@ def _use_vouchers(session: Session, values: dict[str, Any]) -> None:
     session.connection().execute(
         text("""
             update voucher_hold h
-            set state = case when used.cents > 0 then 'committed' else 'released' end, committed_cents = used.cents
+            set state = case when used.cents > 0 then 'committed' else 'released' end, committed_cents = used.cents,
+                held_cents = greatest(h.held_cents, used.cents)
             from (select l.membership_id, date_trunc('week', mt.held_on)::date as week, sum(l.subsidy_cents) as cents
                   from statement_line l
                   join statement s on s.municipality_id = l.municipality_id and s.id = l.statement_id

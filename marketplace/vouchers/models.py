@@ -2,12 +2,16 @@
 
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy.dialects.postgresql import DATERANGE, ExcludeConstraint, Range
 from sqlmodel import Field
+from sqlmodel._compat import SQLModelConfig
 
-from marketplace.db import Row, cents, check, choice, refers
+from billing.rules import Rule
+from marketplace.db import Row, cents, check, choice, json_object, refers
 
 
 class Programme(Row, table=True):
@@ -28,6 +32,44 @@ class Programme(Row, table=True):
     cap_cents_per_hour: int | None = cents(None)
     created_at: datetime
     ended_at: datetime | None = None
+
+
+class ProgrammeRule(Row, table=True):
+    """A version of a programme's rule (`rule/1` of billing): it counts on the days `during`, and is never edited.
+
+    What it grants above the programme's percentage and cap, which the matcher promised, lowers a statement's price.
+    A trigger lets nothing change but the end of `during`, which can only come sooner.
+    """
+
+    __tablename__ = "programme_rule"
+    __table_args__ = (
+        refers("programme"),
+        UniqueConstraint("municipality_id", "programme_id", "number", name="rule_number_once"),
+        ExcludeConstraint(("municipality_id", "="), ("programme_id", "="), ("during", "&&"), name="one_rule_a_day"),
+    )
+    model_config = SQLModelConfig(arbitrary_types_allowed=True)
+
+    programme_id: UUID
+    number: int
+    rule: dict[str, Any] = json_object()
+    during: Range[date] = Field(sa_type=DATERANGE)
+    published_at: datetime
+    published_by: UUID | None = None
+
+    @property
+    def as_rule(self) -> Rule:
+        """The rule as `billing` applies it."""
+        return Rule.model_validate(self.rule)
+
+    @property
+    def valid_from(self) -> date | None:
+        """Its first day; None: withdrawn before it counted."""
+        return self.during.lower
+
+    @property
+    def valid_to(self) -> date | None:
+        """The day from which it counts no more; None: no end."""
+        return self.during.upper
 
 
 class HoldState(StrEnum):

@@ -125,7 +125,7 @@ def test_wallonia_s_price_rises_with_the_hours_of_the_year() -> None:
 def test_conditions_stop_at_the_first_that_is_not_met_and_name_it() -> None:
     strict = rule({**TERAMO, "services": ["home_care"], "age_min": 65, "residents_only": True, "disability_only": True})
     fitting = use(service="home_care", age=70, is_resident=True, has_disability=True, isee=D(8000))
-    assert decide(strict, fitting, History()).grant_cents == 10_000 - 150
+    assert decide(strict, fitting, History(strict)).grant_cents == 10_000 - 150
     for changes, named in (
         ({"service": "tutoring"}, "service"),
         ({"age": 64}, "age"),
@@ -134,7 +134,7 @@ def test_conditions_stop_at_the_first_that_is_not_met_and_name_it() -> None:
         ({"has_disability": False}, "disability"),
         ({"isee": None}, "isee"),
     ):
-        decision = decide(strict, replace(fitting, **changes), History())
+        decision = decide(strict, replace(fitting, **changes), History(strict))
         assert decision.grant_cents == 0
         assert (decision.steps[-1].what, decision.steps[-1].passed) == (named, False)
 
