@@ -20,10 +20,20 @@ Json = dict[str, Any]
 
 
 def pin_what_holds(city: Json) -> Json:
-    """The instance/1 `city` with only those of its pinned slots that it allows, and room left for the others."""
-    aside = _list_broken(city)
-    if not aside:
-        return city
+    """The instance/1 `city` with only those of its pinned slots that it allows, and room left for the others.
+
+    What is set aside may take the room that another one stands in (two groups at one venue at once), so that one is
+    looked for again, until all that are left hold.
+    """
+    aside: set[str] = set()
+    left = city
+    while broken := _list_broken(left):
+        aside |= broken
+        left = _without(city, aside)
+    return left
+
+
+def _without(city: Json, aside: set[str]) -> Json:
     slots = [slot for slot in city["pinned"] if slot["id"] in aside]
     needs = {need["id"]: need for need in city["needs"]}
     gone = {member["need"] for slot in slots for member in slot["members"]}

@@ -23,6 +23,7 @@ from tests.city import (
     Group,
     add_need,
     add_programme,
+    add_provider,
     family_of,
     found_city,
     proposal_of,
@@ -83,6 +84,24 @@ def test_a_need_that_has_lost_one_of_its_sessions_is_set_aside(city: Session) ->
     city.exec(select(Need).where(Need.code == "n1")).one().sessions = 2
     city.flush()
     assert valid(city)["pinned"] == []
+
+
+def test_a_group_that_loses_its_place_to_one_set_aside_is_set_aside_too(city: Session) -> None:
+    """Two groups in one room at once: the first one's teacher changes hours, and its time is taken out of the room."""
+    second = add_provider(city, "q2")
+    add_need(city, "n4")
+    proposed(city, [Group(["n4"], provider="q2")])
+    slot = city.exec(select(Slot).where(Slot.provider_id == second.id)).one()
+    answer_slot(city, provider_of(slot), NOW, slot.id, True)
+    proposal = proposal_of(city, "n4")
+    accept_proposal(city, family_of(proposal), NOW, proposal.id, proposal.cap_cents)
+    settle(city, NOW, CITY, slot.id)
+    assert len(valid(city)["pinned"]) == 2
+    city.exec(select(Provider).where(Provider.code == "q1")).one().windows = [{"day": 1, "start": 900, "end": 1020}]
+    city.flush()
+    instance = valid(city)
+    assert instance["pinned"] == []
+    assert [need["id"] for need in instance["needs"]] == ["n3"]
 
 
 stretches = st.tuples(st.integers(0, 5), st.integers(0, 1440), st.integers(1, 400))
