@@ -233,7 +233,7 @@ def test_an_officer_closes_a_month_after_being_asked_again(
         assert browser.post("/comune/rendiconti/2026-11/chiudi").status_code == 303
     assert "Chiusura in corso" in browser.get("/comune/rendiconti/2026-11").text
     work()
-    assert "Rendiconto di Novembre 2026" in browser.get("/comune/rendiconti/2026-11").text
+    assert "Rendiconto di novembre 2026" in browser.get("/comune/rendiconti/2026-11").text
     assert browser.post("/comune/rendiconti/2026-11/chiudi").status_code == 303
     assert len(town.session.exec(select(MonthClosing)).all()) == 1
 
@@ -272,7 +272,7 @@ def test_a_provider_reads_what_it_earned_and_what_is_on_its_way(
     provider = the_group(town).provider
     browser = enter(app, town.session, Role.PROVIDER, provider=provider.id)
     page = browser.get("/lavoro/compensi").text
-    assert "ancora da ricevere" in page and "Aggiungi il conto" in page and "Incontri di Novembre 2026" in page
+    assert "ancora da ricevere" in page and "Aggiungi il conto" in page and "Incontri di novembre 2026" in page
     sent = browser.post("/lavoro/compensi/conto")
     assert sent.status_code == 303 and sent.headers["Location"].startswith(stand_in.url)
     assert "None" not in page

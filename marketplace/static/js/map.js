@@ -33,7 +33,7 @@ async function draw(box) {
       if (words) shape.bindTooltip(document.createTextNode(words)).bindPopup(document.createTextNode(words));
     },
   }).addTo(map);
-  if (layer.getBounds().isValid()) map.fitBounds(layer.getBounds(), { padding: [12, 12], maxZoom: 16 });
+  if (layer.getBounds().isValid()) map.fitBounds(layer.getBounds(), { padding: [24, 24], maxZoom: 16, animate: false });
 }
 
 document.querySelectorAll("[data-map]").forEach(draw);
