@@ -82,7 +82,7 @@ class AllElseEmpty:
         others = [one for one in self._needs if one.service == need.service and may_meet(service, need, one)]
         others.sort(key=lambda one: distance_km(need.lat, need.lon, one.lat, one.lon))
         seats = [replace(need, id=f"{need.id}+{number}\n", seats=1, person=None) for number in range(count)]
-        providers = {name: self._instance.providers[name] for name in self._alone.places(need)}
+        providers = {one.id: one for one in self._instance.providers.values() if self._alone.covers(one, need)}
         needs = {one.id: one for one in [need, *seats, *others[:NEIGHBOURS_MAX]]}
         return replace(self._instance, needs=needs, providers=providers, pinned=())
 

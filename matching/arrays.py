@@ -80,8 +80,10 @@ class _Codes:
         self.venues = _numbered(instance.venues)
         self.programmes = _numbered(instance.programmes)
         self.languages = _numbered(sorted({name for one in instance.providers.values() for name in one.languages}))
-        self.qualifications = _numbered(sorted({name for need in instance.needs.values() for name in need.requires}))
-        self.topics = _numbered(sorted({need.topic for need in instance.needs.values() if need.topic is not None}))
+        held = {name for one in instance.providers.values() for name in one.qualifications}
+        taught = {topic for one in instance.providers.values() for offer in one.offers for topic in offer.topics}
+        self.qualifications = _numbered(sorted(held.union(*(need.requires for need in instance.needs.values()))))
+        self.topics = _numbered(sorted(taught.union(need.topic for need in instance.needs.values() if need.topic)))
         times = Counter(need.person for need in instance.needs.values() if need.person is not None)
         self.people = _numbered(sorted(person for person in times if times[person] > 1))
 
@@ -198,40 +200,75 @@ def _needs(instance: Instance, codes: _Codes, lists: _Lists) -> Records:
     """`limit` is what a need pays at most for all its sessions; for one session a subsidy is at most `cap`."""
     apart, without = _exclusions(instance, codes)
     pins = _pinned_days(instance, codes)
-    rows: list[dict[str, int | float]] = []
-    for index, need in enumerate(instance.needs.values()):
-        above, below, cap = _part(need)
-        pinned_provider, pinned_days = pins.get(need.id, (-1, 0))
-        spoken = {codes.languages[name] for name in need.languages if name in codes.languages}
-        row: dict[str, int | float] = {
-            "service": codes.services[need.service],
-            "seats": need.seats,
-            "sessions": need.sessions,
-            "length": need.minutes // codes.grid,
-            "group_max": _or(need.group_max, NO_LIMIT),
-            "host_seats": need.host_seats,
-            "level": _or(need.level, NOTHING),
-            "age": _or(need.age, NOTHING),
-            "topic": NOTHING if need.topic is None else codes.topics[need.topic],
-            "person": NOTHING if need.person is None else codes.people.get(need.person, NOTHING),
-            "lat": need.lat,
-            "lon": need.lon,
-            "travel_km": float(need.travel_km_max),
-            "limit": payment_limit(need),
-            "part_above": above,
-            "part_below": below,
-            "cap": cap,
-            "programme": codes.programmes.get(need.subsidy.programme, -1) if need.subsidy else NO_PROGRAMME,
-            "pinned_provider": pinned_provider,
-            "pinned_days": pinned_days,
-            **_stretch("languages", lists.add(sorted(spoken))),
-            **_stretch("requires", lists.add(codes.qualifications[name] for name in need.requires)),
-            **_stretch("apart", lists.add(sorted(apart[index]))),
-            **_stretch("without", lists.add(sorted(without[index]))),
-            **_stretch("windows", lists.add_windows(_units(need.windows, codes.grid))),
-        }
-        rows.append(row)
+    rows = [
+        _need(need, codes, lists, apart[index], without[index]) | pins.get(need.id, NOT_PINNED)
+        for index, need in enumerate(instance.needs.values())
+    ]
     return _records(rows, NEED_FIELDS)
+
+
+def _need(
+    need: Need, codes: _Codes, lists: _Lists, apart: Iterable[int], without: Iterable[int]
+) -> dict[str, int | float]:
+    """The record of a need that is not pinned."""
+    above, below, cap = _part(need)
+    spoken = {codes.languages[name] for name in need.languages if name in codes.languages}
+    unheld, untaught = len(codes.qualifications), len(codes.topics)
+    return {
+        "service": codes.services[need.service],
+        "seats": need.seats,
+        "sessions": need.sessions,
+        "length": need.minutes // codes.grid,
+        "group_max": _or(need.group_max, NO_LIMIT),
+        "host_seats": need.host_seats,
+        "level": _or(need.level, NOTHING),
+        "age": _or(need.age, NOTHING),
+        "topic": NOTHING if need.topic is None else codes.topics.get(need.topic, untaught),
+        "person": NOTHING if need.person is None else codes.people.get(need.person, NOTHING),
+        "lat": need.lat,
+        "lon": need.lon,
+        "travel_km": float(need.travel_km_max),
+        "limit": payment_limit(need),
+        "part_above": above,
+        "part_below": below,
+        "cap": cap,
+        "programme": codes.programmes.get(need.subsidy.programme, -1) if need.subsidy else NO_PROGRAMME,
+        **NOT_PINNED,
+        **_stretch("languages", lists.add(sorted(spoken))),
+        **_stretch("requires", lists.add(codes.qualifications.get(name, unheld) for name in need.requires)),
+        **_stretch("apart", lists.add(sorted(apart))),
+        **_stretch("without", lists.add(sorted(without))),
+        **_stretch("windows", lists.add_windows(_units(need.windows, codes.grid))),
+    }
+
+
+class Newcomers:
+    """An instance's arrays, to which one more need can be put at a time: a new one, or one of its own changed."""
+
+    def __init__(self, instance: Instance, city: City) -> None:
+        self._city, self._codes = city, _Codes(instance)
+        self._excluding: dict[str, set[str]] = {}
+        excludes = [(one.id, one.excludes) for one in instance.needs.values()]
+        excludes += [(one.id, one.excludes) for one in instance.providers.values()]
+        for own, names in excludes:
+            for name in names:
+                self._excluding.setdefault(name, set()).add(own)
+
+    def city_with(self, need: Need) -> City:
+        """The arrays with the need as the last one; no list of a service's needs names it."""
+        city, codes, lists = self._city, self._codes, _Lists()
+        strangers = need.excludes | self._excluding.get(need.id, set())
+        apart = (codes.needs[name] for name in strangers if name in codes.needs)
+        without = (codes.providers[name] for name in strangers if name in codes.providers)
+        row = _need(need, codes, lists, apart, without)
+        for name, value in row.items():
+            if name.endswith(("_from", "_to")):
+                row[name] = value + len(city.windows if name.startswith("windows") else city.lists)
+        return city._replace(
+            needs=np.concatenate([city.needs, _records([row], NEED_FIELDS)]),
+            lists=np.concatenate([city.lists, np.array(lists.values, np.int64)]),
+            windows=np.concatenate([city.windows, np.array(lists.windows, np.int64).reshape(-1, 3)]),
+        )
 
 
 def payment_limit(need: Need) -> int:
@@ -261,13 +298,16 @@ def _below(value: Fraction, denominator_max: int) -> Fraction:
     return Fraction((below * near.numerator - 1) // near.denominator, below)
 
 
-def _pinned_days(instance: Instance, codes: _Codes) -> dict[str, tuple[int, int]]:
+NOT_PINNED = {"pinned_provider": -1, "pinned_days": 0}
+
+
+def _pinned_days(instance: Instance, codes: _Codes) -> dict[str, dict[str, int]]:
     """Of each pinned need the provider's index and its pinned days as bits."""
-    pins: dict[str, tuple[int, int]] = {}
+    pins: dict[str, dict[str, int]] = {}
     for slot in instance.pinned:
         for member in slot.members:
-            _, days = pins.get(member.need, (0, 0))
-            pins[member.need] = (codes.providers[slot.provider], days | 1 << slot.day)
+            days = pins.get(member.need, NOT_PINNED)["pinned_days"] | 1 << slot.day
+            pins[member.need] = {"pinned_provider": codes.providers[slot.provider], "pinned_days": days}
     return pins
 
 

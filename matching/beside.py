@@ -3,19 +3,23 @@
 The need joins slots that there are, or has slots of its own; nobody else comes with it.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections import ChainMap, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import combinations, islice, product
+from typing import cast
 
 from billing.split import subsidy_cents
 from matching.alone import Alone
+from matching.arrays import City, Newcomers
 from matching.company import is_affordable
 from matching.distance import distance_km
 from matching.instance import Instance, Mode, Need, Place, PlaceAtHomes, PlaceAtVenue, Provider, Window
 from matching.objective import unserved_cost
+from matching.openings import Standing, openings, stand
 from matching.plan import Member, Slot
 from matching.rules import (
     as_a_group,
@@ -55,23 +59,41 @@ class Addition:
 
 
 class Beside:
-    """A plan's week, indexed for asking what one more need would cost."""
+    """A plan's slots, indexed for asking what one more need would cost."""
 
-    def __init__(self, week: Week, alone: Alone, has_time: Callable[[], bool]) -> None:
-        self._week = week
-        self._has_time = has_time
-        self._instance: Instance = week.instance
-        self._alone = alone
+    def __init__(self, instance: Instance, slots: tuple[Slot, ...], city: City) -> None:
+        self._week = Week(instance, slots)
+        self._instance = instance
+        self._city = city
+        self._alone = Alone(instance)
 
-    def cheapest(self, need: Need) -> Addition | None:
-        """The addition with which the objective rises least; None where the need cannot be added, or time runs out."""
+    def with_need(self, need: Need) -> "Beside":
+        """The same with a need that the instance does not have, or in place of the one of that name."""
+        other = copy(self)
+        other._instance = replace(
+            self._instance, needs=ChainMap({need.id: need}, cast(dict[str, Need], self._instance.needs))
+        )
+        return other
+
+    def having_room(self, needs: Iterable[int]) -> dict[int, list[Provider]]:
+        """By need (its index), for those that may have room beside the plan: the providers with which it may."""
+        providers = list(self._instance.providers.values())
+        found = openings(self._city, self._standing, needs)
+        return {need: [providers[index] for index in those] for need, those in found.items()}
+
+    def providers_for(self, need: Need) -> list[Provider]:
+        """With whom the need, known to the instance or not, may have room beside the plan."""
+        city = self._newcomers.city_with(need)
+        last = len(city.needs) - 1
+        providers = list(self._instance.providers.values())
+        return [providers[index] for index in openings(city, self._standing, [last]).get(last, [])]
+
+    def cheapest(self, need: Need, providers: Iterable[Provider]) -> Addition | None:
+        """The addition with one of these providers with which the objective rises least; None if there is none."""
         best: Addition | None = None
-        for name, places in self._alone.places(need).items():
-            provider = self._instance.providers[name]
+        for provider in providers:
             days: dict[int, list[Option]] = defaultdict(list)
-            for option in self._options(provider, need, places):
-                if not self._has_time():
-                    return None
+            for option in self._options(provider, need, self._alone.places(provider, need)):
                 days[option.slot.day].append(option)
             cheapest = [sorted(options, key=_extra)[:2] for options in days.values()]
             for chosen in _weeks(cheapest, need.sessions):
@@ -83,6 +105,14 @@ class Beside:
                     best = Addition(tuple(slots), net, extra)
                     break
         return best
+
+    @cached_property
+    def _standing(self) -> Standing:
+        return stand(self._week.instance, self._city, self._week.slots)
+
+    @cached_property
+    def _newcomers(self) -> Newcomers:
+        return Newcomers(self._week.instance, self._city)
 
     def _options(self, provider: Provider, need: Need, places: list[Place]) -> Iterator[Option]:
         for view in self._week.by_provider.get(provider.id, []):
@@ -182,11 +212,16 @@ class Beside:
             together = Week(self._instance, (slot, *(view.slot for view in others if view.slot.id != slot.id)))
             if broken(together, ((7, venues_seats),)):
                 return True
-            if need.excludes and broken(together, ((2, covered_by_an_offer),)):
+            if (need.excludes or need.id in self._shunned) and broken(together, ((2, covered_by_an_offer),)):
                 return True
         own = self._sessions_of_person.get(need.person or "", [])
         day = [other for other in own if other.day == slot.day and other.id != slot.id]
         return bool(day) and bool(broken(Week(self._instance, (slot, *day)), ((12, person),)))
+
+    @cached_property
+    def _shunned(self) -> frozenset[str]:
+        """Who is on somebody's list of those that it must never meet."""
+        return frozenset(name for need in self._week.instance.needs.values() for name in need.excludes)
 
     @cached_property
     def _sessions_of_person(self) -> dict[str, list[Slot]]:

@@ -9,13 +9,11 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from matching.alone import Alone
 from matching.beside import Addition, Beside
 from matching.company import price_per_hour
 from matching.distance import Address, distance_km
 from matching.instance import Instance, Need, Window
-from matching.plan import NO_COMMON_TIME, TOO_FAR, Slot
-from matching.week import Week
+from matching.plan import NO_COMMON_TIME, TOO_FAR
 
 TRAVEL_STEPS_PER_KM = 10
 TRAVEL_TRIED = 4
@@ -27,11 +25,11 @@ Change = tuple[dict[str, Any], Need]
 
 
 class Changes:
-    """A plan's slots, to which one changed need is added at a time."""
+    """A plan, to which one changed need is added at a time."""
 
-    def __init__(self, instance: Instance, slots: tuple[Slot, ...], has_time: Callable[[], bool]) -> None:
+    def __init__(self, instance: Instance, beside: Beside, has_time: Callable[[], bool]) -> None:
         self._instance = instance
-        self._slots = slots
+        self._beside = beside
         self._has_time = has_time
 
     def smallest(self, need: Need, reason: str) -> dict[str, Any] | None:
@@ -56,8 +54,8 @@ class Changes:
 
     def _addition(self, need: Need) -> Addition | None:
         """How the changed need could be served beside the plan."""
-        instance = replace(self._instance, needs=dict(self._instance.needs) | {need.id: need})
-        return Beside(Week(instance, self._slots), Alone(instance), self._has_time).cheapest(need)
+        beside = self._beside.with_need(need)
+        return beside.cheapest(need, beside.providers_for(need))
 
     def _dearer(self, need: Need) -> Iterator[Change]:
         """A higher price limit: as high as the cheapest addition without one asks."""

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from matching.all_else_empty import NO_WEEK, AllElseEmpty, Said
-from matching.alone import Alone
 from matching.assemble import subsidise
 from matching.beside import Addition, Beside, with_addition
 from matching.change import Changes
 from matching.company import is_affordable
-from matching.instance import Need
+from matching.instance import Need, Provider
 from matching.objective import exact_objective, round_half_up
 from matching.plan import Slot, Unserved
 from matching.problem import Problem
@@ -52,7 +51,6 @@ class Explainer:
         self._problem = problem
         self._instance = problem.instance
         self._begun, self._seconds = time.monotonic(), seconds
-        self._alone = Alone(problem.instance)
         self._empty = AllElseEmpty(problem, lambda: self.has_time(EMPTY_PART))
         self.has_grown = False
         self._stand(slots)
@@ -65,7 +63,7 @@ class Explainer:
     def _stand(self, slots: tuple[Slot, ...]) -> None:
         self.slots = slots
         self._week = Week(self._instance, slots)
-        self._beside = Beside(self._week, self._alone, lambda: self.has_time(BESIDE_PART))
+        self._beside = Beside(self._instance, slots, self._problem.city)
         self._exact = exact_objective(self._instance, slots)
 
     def _left_out(self) -> list[tuple[int, Need]]:
@@ -75,23 +73,24 @@ class Explainer:
 
     def unserved(self) -> tuple[Unserved, ...]:
         """The needs that no slot takes, in the instance's order, each with its reason."""
-        reasons = [(need.id, self._reason(index, need)) for index, need in self._left_out()]
+        left_out = self._left_out()
+        having_room = self._beside.having_room(index for index, _ in left_out if index not in self._said)
+        reasons = [(need.id, self._reason(index, need, having_room.get(index, []))) for index, need in left_out]
         return tuple(Unserved(name, *reason) for name, reason in reasons if name not in self._week.sessions)
 
     def with_changes(self, unserved: tuple[Unserved, ...]) -> tuple[Unserved, ...]:
         """The same with the smallest change that would help, for as many as there is time for."""
-        changes = Changes(self._instance, self.slots, self.has_time)
+        changes = Changes(self._instance, self._beside, self.has_time)
         found = []
         for one in unserved:
             change = changes.smallest(self._instance.needs[one.need], one.reason) if self.has_time() else None
             found.append(one if change is None else replace(one, detail=dict(one.detail) | {"change": change}))
         return tuple(found)
 
-    def _reason(self, index: int, need: Need) -> Said:
-        """The reason and its detail for the need, the `index`-th of the instance."""
-        return self._said[index] if index in self._said else self._beside_the_plan(index, need)
-
-    def _beside_the_plan(self, index: int, need: Need) -> Said:
+    def _reason(self, index: int, need: Need, providers: list[Provider]) -> Said:
+        """The reason and its detail for the need, the `index`-th of the instance; these providers may have room."""
+        if index in self._said:
+            return self._said[index]
         share_cents, subsidy_cents = int(self._empty.share_cents[index]), int(self._empty.subsidy_cents[index])
         if (
             need.subsidy is not None
@@ -100,7 +99,7 @@ class Explainer:
             and subsidy_cents > self._beside.left_cents(need.subsidy.programme)
         ):
             return "budget_exhausted", {}
-        addition = self._beside.cheapest(need) if self.has_time(BESIDE_PART) else None
+        addition = self._beside.cheapest(need, providers) if providers and self.has_time(BESIDE_PART) else None
         if addition is not None:
             cents = round_half_up(self._exact + addition.extra_cents) - round_half_up(self._exact)
             if cents > 0:

@@ -4,6 +4,7 @@ from matching.arrays import flatten
 from matching.company import companies
 from matching.first_reasons import first_reasons
 from matching.formats import instance_from_json
+from matching.openings import openings, stand
 from matching.solve import prepare
 
 NEED = {
@@ -51,3 +52,4 @@ if __name__ == "__main__":
     city, needs = flatten(instance), range(len(instance.needs))
     first_reasons(city, needs)
     companies(city, needs)
+    openings(city, stand(instance, city, ()), needs)
