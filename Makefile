@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE  # without compiled modules a start takes secon
 export UV_NO_PROGRESS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench browser screenshots messages lock clean chromium
+.PHONY: help setup demo test check format bench browser faults screenshots messages lock clean chromium
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ format: setup ## put the code in the house's style
 
 browser: setup chromium ## walk every page in Chromium, at every width, with axe
 	$(PYTEST) -m browser
+
+faults: setup ## play many months of a small city, with kills and everything that Stripe does, and audit after each step
+	$(PYTEST) tests/faults
 
 screenshots: setup chromium ## draw the README's pictures again
 	$(RUN)/python -m tests.journeys.screenshots

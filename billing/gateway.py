@@ -30,7 +30,11 @@ PARAMETER_TYPES: Mapping[str, type] = {
 
 
 class GatewayError(Exception):
-    """Stripe refused the call for a reason that trying again will not change."""
+    """Stripe refused the call for a reason that trying again will not change; `code` is its word for it."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class GatewayUnavailableError(GatewayError):
@@ -440,4 +444,4 @@ def _translated() -> Iterator[None]:
     except stripe.StripeError as error:
         if (error.http_status or 0) >= 500 or error.http_status == 409:
             raise GatewayUnavailableError(str(error)) from error
-        raise GatewayError(str(error)) from error
+        raise GatewayError(str(error), getattr(error, "code", None) or "") from error

@@ -29,6 +29,7 @@ from marketplace.safety import views as safety
 from marketplace.sealed import keyring
 from marketplace.slots import views as slots
 from marketplace.slots.stopping import stop_provider
+from marketplace.statements import console
 from marketplace.statements import views as statements
 from marketplace.statements.gateways import pay_through
 from marketplace.vouchers import views as vouchers
@@ -45,6 +46,7 @@ ROOMS = (
     safety,
     rounds,
     statements,
+    console,
     home,
     wizard,
     needs,

@@ -23,6 +23,7 @@ ROOMS = (
     "marketplace.statements.operations",
     "marketplace.statements.events",
     "marketplace.statements.nightly",
+    "marketplace.statements.deeds",
 )
 queue = procrastinate.App(connector=procrastinate.PsycopgConnector(), import_paths=ROOMS)
 _on_given_connection = JobManager(procrastinate.SyncPsycopgConnector())

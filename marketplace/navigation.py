@@ -42,9 +42,15 @@ MENUS: Final[Mapping[str, Sequence[Entry]]] = {
         ("/comune/abbinamenti", N_("Abbinamenti")),
         ("/comune/mappa", N_("Mappa")),
         ("/comune/rendiconti", N_("Rendiconti")),
+        ("/comune/pagamenti", N_("Pagamenti")),
         ("/comune/registro", N_("Registro")),
     ),
-    "operator": (("/sportello", N_("Sportello")), ("/luoghi", N_("Luoghi")), ("/eventi", N_("Eventi"))),
+    "operator": (
+        ("/sportello", N_("Sportello")),
+        ("/comune/pagamenti", N_("Pagamenti")),
+        ("/luoghi", N_("Luoghi")),
+        ("/eventi", N_("Eventi")),
+    ),
     "administrator": (("/gestione", N_("Gestione")),),
 }
 

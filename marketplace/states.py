@@ -46,6 +46,20 @@ STATES: Final[Mapping[str, Mapping[str, str]]] = {
         "written_off": N_("Stralciato"),
         "contested": N_("In verifica"),
     },
+    "payment": {
+        "due": N_("Da pagare"),
+        "processing": N_("In corso"),
+        "succeeded": N_("Pagato"),
+        "failed": N_("Non riuscito"),
+        "refunded": N_("Tornato indietro"),
+        "waiting": N_("In verifica"),
+        "cancelled": N_("Non si chiede più"),
+    },
+    "contest": {
+        "open": N_("In verifica"),
+        "rejected": N_("Contestata: resta"),
+        "upheld": N_("Contestazione accolta"),
+    },
     "accreditation": {
         "draft": N_("Bozza"),
         "applied": N_("Domanda inviata"),
@@ -109,6 +123,7 @@ TONES: Final[Mapping[str, str]] = {
     "in_review": "act",
     "unrecorded": "act",
     "contested": "act",
+    "upheld": "good",
     "overdue": "bad",
     "refused": "bad",
     "suspended": "bad",

@@ -30,11 +30,13 @@ from marketplace.statements.grants import Granted, Grants, Mode
 BATCH_ROWS = 5000
 
 # A row for each member of each meeting before :until that took place or was cancelled. A member counts from the day
-# on which it was confirmed to the day on which it left; the newest attendance as of :as_of counts.
+# on which it was confirmed to the day on which it left; the newest attendance as of :as_of counts. Where an officer
+# decided that the fund bears a contested line, its family's cap for that meeting is nothing.
 _MEMBERS = """
 select mt.id as meeting_id, mt.held_on, mt.state as meeting_state, mt.provider_id, s.id as slot_id, s.venue_id, s.topic,
        s.service, s.rate_cents_per_hour, s.extra_seat_cents_per_hour, s.venue_cents_per_hour, s.minutes_min,
-       m.id as membership_id, m.household_id, m.seats, m.start_minute, m.end_minute, m.cap_cents, m.programme_id,
+       m.id as membership_id, m.household_id, m.seats, m.start_minute, m.end_minute, m.programme_id,
+       case when c.id is null then m.cap_cents else 0 end as cap_cents, c.id is not null as is_forgiven,
        m.subsidy_percent, m.subsidy_cap_cents_per_hour, coalesce({held}, 0) as held_cents, a.presence,
        n.person_id, n.age, {extra} as extra_cents
 from meeting mt
@@ -49,6 +51,8 @@ left join lateral (
     where a.municipality_id = mt.municipality_id and a.meeting_id = mt.id and a.membership_id = m.id
       and a.recorded_at <= :as_of
     order by a.recorded_at desc, a.id desc limit 1) a on true
+left join contest c on c.municipality_id = mt.municipality_id and c.meeting_id = mt.id and c.membership_id = m.id
+     and c.outcome = 'fund' and c.decided_at <= :as_of
 where mt.municipality_id = :municipality and mt.held_on < :until and mt.state <> 'dissolved' and {which}
 order by mt.held_on, mt.id, m.rank, m.id
 """
@@ -73,8 +77,11 @@ _NOT_BILLED = """not exists (select 1 from statement_line l
 _BILLED_IN = """exists (select 1 from statement_line l join statement st
      on st.municipality_id = l.municipality_id and st.id = l.statement_id
      where l.municipality_id = mt.municipality_id and l.meeting_id = mt.id and st.month = :month and {kind})"""
-_KNOWN_BETTER = """(select max(a2.recorded_at) from attendance a2
-     where a2.municipality_id = mt.municipality_id and a2.meeting_id = mt.id and a2.recorded_at <= :as_of)
+_KNOWN_BETTER = """greatest(
+     (select max(a2.recorded_at) from attendance a2
+      where a2.municipality_id = mt.municipality_id and a2.meeting_id = mt.id and a2.recorded_at <= :as_of),
+     (select max(c2.decided_at) from contest c2 where c2.municipality_id = mt.municipality_id
+        and c2.meeting_id = mt.id and c2.outcome = 'fund' and c2.decided_at <= :as_of))
    > (select max(c.closed_at) from statement_line l
       join statement st on st.municipality_id = l.municipality_id and st.id = l.statement_id
       join month_closing c on c.municipality_id = st.municipality_id and c.month = st.month

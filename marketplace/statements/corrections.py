@@ -99,7 +99,8 @@ def _rows(
             "membership_id": member.membership_id,
             "provider_id": bill.provider_id,
             "kind": f"correction-{count}",
-            "explanation": bill.explanation(line) | {"was_net_cents": was[3], "now_net_cents": line.net_cents},
+            "explanation": bill.explanation(line)
+            | {"was_net_cents": was[3], "now_net_cents": line.net_cents, "is_forgiven": member.is_forgiven},
         } | dict(zip(FIGURES, difference, strict=True))
 
 

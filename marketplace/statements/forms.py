@@ -1,9 +1,18 @@
-"""A month in an address is `aaaa-mm`."""
+"""A month in an address is `aaaa-mm`; a sum to give back and an answer to a contest are read here."""
 
 import re
 from datetime import date
 
+from flask_babel import lazy_gettext as _
+from flask_wtf import FlaskForm
+from wtforms import RadioField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import DataRequired, Length, NumberRange, Optional
+
 from marketplace.errors import NotFound
+from marketplace.fields import EurosField, euros_from
+from marketplace.slots.models import Presence
+from marketplace.statements.models import Outcome
 
 MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 
@@ -19,3 +28,61 @@ def month_from(text: str) -> date:
 def month_name(month: date) -> str:
     """`aaaa-mm`, as `month_from` reads it."""
     return f"{month:%Y-%m}"
+
+
+class GiveBackForm(FlaskForm):
+    """How much to give back, and why; read from an address too, so that the page before it can show what follows."""
+
+    class Meta:
+        csrf = False  # every POST is checked for the whole application
+
+    importo = EurosField(_("Quanto"), validators=[DataRequired(_("Scrivi quanto")), NumberRange(min=1)])
+    motivo = StringField(_("Perché"), validators=[DataRequired(_("Scrivi il perché")), Length(max=300)])
+
+    @property
+    def cents(self) -> int:
+        """The sum, in cents."""
+        return self.importo.data or 0
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """The answers, as hidden fields carry them."""
+        return {"importo": euros_from(self.cents), "motivo": self.motivo.data or ""}
+
+
+class ContestForm(FlaskForm):
+    """Why a family says that a line is wrong."""
+
+    motivo = TextAreaField(
+        _("Che cosa non torna?"), validators=[DataRequired(_("Scrivi che cosa non torna")), Length(max=500)]
+    )
+
+
+ANSWERS = (
+    ("resta", _("La riga resta com'è: si addebita")),
+    ("fondo", _("La paga il fondo di garanzia: la famiglia non paga")),
+    ("present", _("La presenza era sbagliata: era presente")),
+    ("absent_notified", _("La presenza era sbagliata: era assente e aveva avvisato")),
+    ("absent", _("La presenza era sbagliata: era assente senza avviso")),
+)
+
+
+class ContestAnswerForm(FlaskForm):
+    """An officer's answer to a contest."""
+
+    esito = RadioField(
+        _("Decisione"),
+        choices=[SelectChoice(code, words) for code, words in ANSWERS],
+        validators=[DataRequired(_("Scegli una decisione"))],
+    )
+    risposta = TextAreaField(_("Perché, per la famiglia"), validators=[Optional(), Length(max=500)])
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """None where the line stands."""
+        return {"resta": None, "fondo": Outcome.FUND}.get(self.esito.data, Outcome.ATTENDANCE)
+
+    @property
+    def presence(self) -> Presence | None:
+        """What really happened, where that was wrong."""
+        return Presence(self.esito.data) if self.outcome is Outcome.ATTENDANCE else None

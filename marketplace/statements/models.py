@@ -51,6 +51,8 @@ class Statement(Row, table=True):
     due_on: date
     closed_at: datetime | None = None
     paid_at: datetime | None = None
+    reminded_at: datetime | None = None
+    written_off_at: datetime | None = None
 
 
 class StatementLine(Row, table=True):
@@ -165,13 +167,13 @@ class Settlement(Row, table=True):
 
 
 class Payout(Row, table=True):
-    """What a provider is paid of a paid statement (by Stripe) or of a settled month (by bank); never twice."""
+    """What a provider is paid with a family's payment (by Stripe) or of a settled month (by bank); never twice."""
 
     __table_args__ = (
         refers("provider"),
         refers("statement"),
         refers("settlement"),
-        UniqueConstraint("municipality_id", "provider_id", "statement_id", name="payout_once"),
+        UniqueConstraint("municipality_id", "provider_id", "payment_id", name="payout_once"),
         UniqueConstraint("municipality_id", "provider_id", "settlement_id", name="settlement_payout_once"),
         check("payout_positive", "due_cents > 0"),
         check("payout_has_one_source", "(statement_id is null) <> (settlement_id is null)"),
@@ -180,6 +182,7 @@ class Payout(Row, table=True):
 
     provider_id: UUID = Field(index=True)
     statement_id: UUID | None = None
+    payment_id: UUID | None = None
     settlement_id: UUID | None = None
     due_cents: int = cents()
     reversed_cents: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
@@ -216,6 +219,67 @@ class Refund(Row, table=True):
     failure: str = Field(default="", max_length=300)
     asked_at: datetime
     asked_by: UUID | None = None
+
+
+class Reversal(Row, table=True):
+    """A part of a transfer that an officer takes back from a provider who had too much; its id is Stripe's key."""
+
+    __table_args__ = (
+        refers("payout"),
+        UniqueConstraint("municipality_id", "request_key", name="reversal_once"),
+        check("reversal_positive", "cents > 0"),
+    )
+
+    payout_id: UUID = Field(index=True)
+    provider_id: UUID
+    cents: int = cents()
+    reason: str = Field(max_length=300)
+    request_key: UUID
+    state: RefundState = Field(default=RefundState.ASKED, sa_type=choice(RefundState))
+    stripe_reversal_id: str | None = None
+    failure: str = Field(default="", max_length=300)
+    asked_at: datetime
+    asked_by: UUID | None = None
+
+
+class ContestState(StrEnum):
+    """Where a contested line is: it waits for the officer, stands, or is billed anew with the next closing."""
+
+    OPEN = "open"
+    REJECTED = "rejected"
+    UPHELD = "upheld"
+
+
+class Outcome(StrEnum):
+    """What an upheld contest changes: the fund bears the line, or an attendance was recorded anew."""
+
+    FUND = "fund"
+    ATTENDANCE = "attendance"
+
+
+class Contest(Row, table=True):
+    """A family says that a line is wrong, within seven days of the closing: its part is not charged until decided."""
+
+    __table_args__ = (
+        refers("statement_line", "line_id"),
+        UniqueConstraint("municipality_id", "line_id", name="contested_once"),
+        Index("contest_by_meeting", "municipality_id", "meeting_id", "membership_id"),
+        check("contest_decided", "(state = 'open') = (decided_at is null)"),
+        check("contest_outcome", "(state = 'upheld') = (outcome is not null)"),
+    )
+
+    line_id: UUID
+    statement_id: UUID
+    household_id: UUID
+    meeting_id: UUID
+    membership_id: UUID
+    reason: str = Field(max_length=500)
+    opened_at: datetime
+    state: ContestState = Field(default=ContestState.OPEN, sa_type=choice(ContestState))
+    outcome: Outcome | None = Field(default=None, sa_type=choice(Outcome))
+    answer: str = Field(default="", max_length=500)
+    decided_at: datetime | None = None
+    decided_by: UUID | None = None
 
 
 class Dispute(Row, table=True):

@@ -162,7 +162,7 @@ def settle_payment(session: Session, payment: Payment, now: datetime) -> None:
     if not still_asked(session, statement):
         statement.state, statement.paid_at = StatementState.PAID, now
     session.flush()
-    make_payouts(session, statement, now)
+    make_payouts(session, payment, now)
 
 
 def still_asked(session: Session, statement: Statement) -> bool:

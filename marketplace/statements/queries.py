@@ -29,6 +29,9 @@ class LineFacts:
     net_cents: int
     alone_cents: int | None
     explanation: dict[str, Any]
+    line_id: UUID | None = None
+    contest_state: str | None = None
+    contest_answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,16 @@ class StatementFacts:
     def payment(self) -> Payment | None:
         """The payment that says how the statement stands; None where nothing was due."""
         return telling(self.payments)
+
+    @property
+    def first_payment(self) -> Payment | None:
+        """What the closing asked, where it asked anything."""
+        return next((one for one in self.payments if not one.cause), None)
+
+    @property
+    def waiting_cents(self) -> int:
+        """What waits for a decision."""
+        return sum(one.cents for one in self.payments if one.state == PaymentState.WAITING)
 
     @property
     def asked_cents(self) -> int:
@@ -140,8 +153,9 @@ def _groups(session: Session, statement: Statement) -> tuple[GroupLines, ...]:
             select m.need_id, sl.service, sl.topic, pr.name as provider_name,
                    coalesce(pe.name, '') as person_name, mt.held_on, l.kind, l.share_cents, l.subsidy_cents,
                    l.guarantee_cents, l.net_cents, m.alone_cents,
-                   l.explanation
+                   l.explanation, l.id, c.state as contest_state, coalesce(c.answer, '') as contest_answer
             from statement_line l
+            left join contest c on c.municipality_id = l.municipality_id and c.line_id = l.id
             join meeting mt on mt.municipality_id = l.municipality_id and mt.id = l.meeting_id
             join slot sl on sl.municipality_id = mt.municipality_id and sl.id = mt.slot_id
             join provider pr on pr.municipality_id = mt.municipality_id and pr.id = mt.provider_id
@@ -173,6 +187,9 @@ def _groups(session: Session, statement: Statement) -> tuple[GroupLines, ...]:
                     row.net_cents,
                     row.alone_cents,
                     row.explanation,
+                    row.id,
+                    row.contest_state,
+                    row.contest_answer,
                 )
                 for row in members
             ),
@@ -180,6 +197,56 @@ def _groups(session: Session, statement: Statement) -> tuple[GroupLines, ...]:
         for members in groups.values()
         for first in members[:1]
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ContestFacts:
+    """A contested line as the officer reads it."""
+
+    contest_id: UUID
+    state: str
+    reason: str
+    family_name: str
+    month: date
+    provider_name: str
+    service: str
+    line: LineFacts
+
+
+def subject_of_contest(session: Session, municipality_id: str, contest_id: UUID) -> ContestFacts:
+    """What a contest is about; raises NotFound."""
+    row = (
+        session.connection()
+        .execute(
+            text("""
+            select c.id, c.state, c.reason, h.family_name, s.month, pr.name as provider_name, sl.service,
+                   mt.held_on, l.kind,
+                   l.share_cents, l.subsidy_cents, l.guarantee_cents, l.net_cents, l.explanation
+            from contest c
+            join statement_line l on l.municipality_id = c.municipality_id and l.id = c.line_id
+            join statement s on s.municipality_id = c.municipality_id and s.id = c.statement_id
+            join household h on h.municipality_id = c.municipality_id and h.id = c.household_id
+            join meeting mt on mt.municipality_id = c.municipality_id and mt.id = c.meeting_id
+            join slot sl on sl.municipality_id = mt.municipality_id and sl.id = mt.slot_id
+            join provider pr on pr.municipality_id = mt.municipality_id and pr.id = mt.provider_id
+            where c.municipality_id = :municipality and c.id = :contest"""),
+            {"municipality": municipality_id, "contest": contest_id},
+        )
+        .first()
+    )
+    if row is None:
+        raise NotFound
+    line = LineFacts(
+        row.held_on,
+        row.kind,
+        row.share_cents,
+        row.subsidy_cents,
+        row.guarantee_cents,
+        row.net_cents,
+        None,
+        row.explanation,
+    )
+    return ContestFacts(row.id, row.state, row.reason, row.family_name, row.month, row.provider_name, row.service, line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,32 +362,6 @@ def list_closings(session: Session, municipality_id: str) -> list[MonthClosing]:
             .order_by(col(MonthClosing.month).desc())
         )
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """A payment that failed, as the officer sees it."""
-
-    family_name: str
-    month: date
-    cents: int
-    failure: str
-    state: str
-    next_attempt_on: date | None
-
-
-def list_troubles(session: Session, municipality_id: str) -> list[Trouble]:
-    """Payments that failed or went back, the longest due first."""
-    rows = session.connection().execute(
-        text("""
-            select h.family_name, s.month, p.cents, p.failure, s.state, p.next_attempt_on from payment p
-            join statement s on s.municipality_id = p.municipality_id and s.id = p.statement_id
-            join household h on h.municipality_id = p.municipality_id and h.id = p.household_id
-            where p.municipality_id = :municipality and p.state in ('failed', 'refunded')
-            order by s.due_on, h.family_name, p.id"""),
-        {"municipality": municipality_id},
-    )
-    return [Trouble(*row) for row in rows]
 
 
 def month_lines(session: Session, municipality_id: str, month: date) -> Sequence[Any]:

@@ -79,8 +79,11 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
     ),
     (
         N_("Un professionista ha avuto più di quanto gli spetta"),
-        """select account, sum(cents)::text from posting
-           where municipality_id = :city and account like 'provider:%' group by account having sum(cents) > 0""",
+        """select p.account, sum(p.cents)::text from posting p
+           join ledger_entry e on e.municipality_id = p.municipality_id and e.id = p.entry_id
+           where p.municipality_id = :city and p.account like 'provider:%'
+             and not (e.event = 'meeting_corrected' and p.cents > 0)  -- earned, paid, and only then corrected
+           group by p.account having sum(p.cents) > 0""",
     ),
     (
         N_("Un impegno non è quello con cui il mese è stato conteggiato"),
@@ -132,8 +135,35 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
              when 'paid_by_bank' then exists (select 1 from payout p
                where p.municipality_id = e.municipality_id and 'bank-out:' || p.id = e.business_key)
              when 'bank_transfer_received' then e.business_key ~ '^bank-in:[0-9]{4}-[0-9]{2}:(programme|guarantee):'
+             when 'borne_by_guarantee' then exists (select 1 from statement s where s.state = 'written_off'
+               and s.municipality_id = e.municipality_id and 'guarantee:' || s.id = e.business_key)
              else e.event in ('payment_succeeded', 'payment_returned', 'payment_reinstated', 'stripe_fee_charged',
                'transfer_reversed')
              end""",
+    ),
+    (
+        N_("Uno stralcio non è nel registro"),
+        """select s.year || '/' || s.number, s.total_cents::text from statement s
+           where s.municipality_id = :city and s.state = 'written_off' and not exists (
+             select 1 from ledger_entry e
+             where e.municipality_id = s.municipality_id and e.business_key = 'guarantee:' || s.id)""",
+    ),
+    (
+        N_("Un rimborso non è nel registro, o con un altro importo"),
+        """select r.id::text, r.cents || ', nel registro ' || coalesce(g.cents::text, 'niente') from refund r
+           left join ledger_entry e on e.municipality_id = r.municipality_id
+             and e.business_key = 'refund:' || r.stripe_refund_id
+           left join posting g on g.municipality_id = e.municipality_id and g.entry_id = e.id and g.cents > 0
+           where r.municipality_id = :city and r.state = 'done' and g.cents is distinct from r.cents""",
+    ),
+    (
+        N_("Un compenso ripreso non torna"),
+        """select p.id::text, p.reversed_cents || ' e non ' || coalesce(sum(g.cents), 0) from payout p
+           left join reversal r on r.municipality_id = p.municipality_id and r.payout_id = p.id and r.state = 'done'
+           left join ledger_entry e on e.municipality_id = r.municipality_id
+             and e.business_key = 'reversal:' || r.stripe_reversal_id
+           left join posting g on g.municipality_id = e.municipality_id and g.entry_id = e.id and g.cents > 0
+           where p.municipality_id = :city group by p.id, p.reversed_cents
+           having p.reversed_cents <> coalesce(sum(g.cents), 0)""",
     ),
 )

@@ -19,6 +19,7 @@ from marketplace.households.models import Household
 from marketplace.providers.models import Provider
 from marketplace.slots.calendar import local_day
 from marketplace.statements import (
+    contests,
     documents,
     events,
     gateways,
@@ -27,13 +28,14 @@ from marketplace.statements import (
     payments,
     queries,
     settlements,
+    troubles,
     wording,
 )
 from marketplace.statements.audit import audit
-from marketplace.statements.forms import month_from, month_name
+from marketplace.statements.forms import ContestForm, month_from, month_name
 from marketplace.statements.models import MonthClosing
 from marketplace.statements.nightly import at_stripe, last_check
-from marketplace.web import actor, allow, now, public
+from marketplace.web import actor, allow, id_from, now, public
 from marketplace.words import N_
 
 blueprint = Blueprint("statements", __name__)
@@ -123,7 +125,37 @@ def statement(month: str) -> str:
         totals=documents.totals(facts),
         total_rows=[(label, cents, "") for label, cents in documents.totals(facts)[:-1]],
         titles=[wording.subject_name(group.topic, subjects()) for group in facts.groups],
+        may_contest=contests.may_contest(facts.statement, facts.first_payment, today()),
     )
+
+
+@blueprint.get("/estratti/<month>/contesta/<line_id>")
+@allow(Role.FAMILY)
+def contest(month: str, line_id: str) -> str:
+    """A line, why it costs what it costs, and the question what is wrong with it."""
+    return _contest_page(month, line_id, ContestForm())
+
+
+@blueprint.post("/estratti/<month>/contesta/<line_id>")
+@allow(Role.FAMILY)
+def send_contest(month: str, line_id: str) -> ResponseReturnValue:
+    """The family's no to a line."""
+    form = ContestForm()
+    if not form.validate():
+        return _contest_page(month, line_id, form), 422
+    contests.contest_line(db.session, actor(), now(), id_from(line_id), form.motivo.data)
+    flash(_("Ricevuto: questa riga aspetta una decisione e non la addebitiamo. Il resto sì."), "success")
+    return redirect(url_for("statements.statement", month=month), code=303)
+
+
+def _contest_page(month: str, line_id: str, form: ContestForm) -> str:
+    mine = household()
+    facts = queries.get_statement(db.session, mine.municipality_id, mine.id, month_from(month))
+    line = next((one for one in facts.lines if one.line_id == id_from(line_id)), None)
+    if line is None:
+        raise NotFound
+    may = contests.may_contest(facts.statement, facts.first_payment, today()) and line.contest_state is None
+    return render_template("statements/contest_line.html", facts=facts, line=line, form=form, may_contest=may)
 
 
 @blueprint.get("/estratti/<month>.pdf")
@@ -227,8 +259,7 @@ def months() -> str:
         open_months=[(one, operations.is_closing(db.session, city, one.month)) for one in open_months],
         closings=[(one, settlements.find_settlement(db.session, one)) for one in closings],
         waiting=operations.list_waiting(db.session, city, today()),
-        troubles=queries.list_troubles(db.session, city),
-        failure_words=wording.FAILURES,
+        troubles=len(troubles.list_open(db.session, city)),
         this_month=today().replace(day=1),
     )
 

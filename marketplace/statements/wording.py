@@ -20,6 +20,32 @@ FAILURES: Final = {
     "authentication_required": N_("la tua banca vuole una conferma da te"),
     "debit_not_authorized": N_("la banca ha respinto l'addebito"),
 }
+PAYOUT_FAILURES: Final = {
+    "no_account": N_("non ha ancora dato il conto su cui riceverlo"),
+    "insufficient_capabilities_for_transfer": N_("il suo conto non può ancora ricevere"),
+    "balance_insufficient": N_("il saldo online non basta: le commissioni vanno reintegrate"),
+}
+GONE: Final = {
+    "dispute": N_("Contestazione della banca"),
+    "refund": N_("Rimborso"),
+    "reversal": N_("Compenso ripreso"),
+    "needs_response": N_("In corso"),
+    "under_review": N_("In corso"),
+    "won": N_("Vinta: i soldi sono tornati"),
+    "lost": N_("Persa: la famiglia deve di nuovo"),
+    "asked": N_("Richiesto"),
+    "done": N_("Fatto"),
+    "failed": N_("Non riuscito"),
+}
+EVENTS: Final = {
+    "meeting_billed": N_("Incontro"),
+    "meeting_corrected": N_("Rettifica"),
+    "payment_succeeded": N_("Pagamento"),
+    "payment_returned": N_("Restituzione"),
+    "payment_reinstated": N_("Restituzione annullata"),
+    "bank_transfer_received": N_("Bonifico"),
+    "borne_by_guarantee": N_("Passato al fondo di garanzia"),
+}
 UNKNOWN_FAILURE: Final = N_("la banca non l'ha accettato")
 ELIDED: Final = {8, 11}  # l'otto, l'undici
 METHODS: Final = {
@@ -38,6 +64,14 @@ def explain(line: LineFacts) -> list[str]:
     why = line.explanation
     if "was_net_cents" in why:
         was, is_now = money(why["was_net_cents"]), money(why["now_net_cents"])
+        if why.get("is_forgiven"):
+            return [
+                _(
+                    "Contestazione accolta: erano %(was)s, ora sono %(now)s. Il resto lo mette il fondo di garanzia.",
+                    was=was,
+                    now=is_now,
+                )
+            ]
         return [_("Rettifica: avevi pagato %(was)s, con le presenze corrette sono %(now)s.", was=was, now=is_now)]
     attendance = why["attendance"]
     if attendance == "cancelled_by_municipality":

@@ -265,7 +265,7 @@ def build(session: Session) -> City:
     )
     session.add_all([venue, round_, programme])
     session.flush()
-    weeks = [monday_of(TUESDAYS[0]) + timedelta(days=7 * number) for number in range(-1, 40)]
+    weeks = [monday_of(TUESDAYS[0]) + timedelta(days=7 * number) for number in range(-6, 60)]
     session.add_all(
         ProgrammeWeek(municipality_id=CITY, programme_id=programme.id, week=week, budget_cents=100_000)
         for week in weeks
