@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -97,18 +98,20 @@ class Tariff(Data):
         _check_steps(self.steps)
         return self
 
-    @property
-    def graded(self) -> list[Band]:
-        return [band.band for band in self.bands]
+    @cached_property
+    def graded(self) -> tuple[Band, ...]:
+        """The bands as `billing.subsidy` grades by them."""
+        return tuple(band.band for band in self.bands)
 
-    @property
-    def edges(self) -> list[Decimal | None]:
+    @cached_property
+    def edges(self) -> tuple[Decimal | None, ...]:
         """Where the bands end; None is the open one."""
-        return [band.up_to for band in self.bands]
+        return tuple(band.up_to for band in self.bands)
 
-    @property
-    def stepped(self) -> list[Step]:
-        return [Step(step.up_to, step.price) for step in self.steps]
+    @cached_property
+    def stepped(self) -> tuple[Step, ...]:
+        """The steps as `billing.subsidy` adds them up."""
+        return tuple(Step(step.up_to, step.price) for step in self.steps)
 
 
 def _check_edges(bands: Sequence[RuleBand]) -> None:
@@ -146,14 +149,14 @@ class Limit(Data):
             raise ValueError("weeks and days are counted by the month or year")
         return self
 
-    @property
+    @cached_property
     def counted(self) -> Per | None:
         """What is counted, weeks or days; None where it is money."""
         if self.amount is not None:
             return None
         return Per.WEEK if self.weeks is not None else Per.DAY
 
-    @property
+    @cached_property
     def most(self) -> int:
         """The limit, in cents or as a count."""
         return int(self.amount * 100) if self.amount is not None else self.weeks or self.days or 0
@@ -195,15 +198,15 @@ class Rule(Data):
             raise ValueError("steps are what the family pays")
         return self
 
-    @property
+    @cached_property
     def needs_isee(self) -> bool:
         """Whether it depends on the ISEE at all."""
-        return self.isee_max is not None or any(tariff.bands and tariff.edges != [None] for tariff in self.tariffs)
+        return self.isee_max is not None or any(tariff.bands and tariff.edges != (None,) for tariff in self.tariffs)
 
-    @property
-    def edges(self) -> list[Decimal | None]:
+    @cached_property
+    def edges(self) -> tuple[Decimal | None, ...]:
         """Where the bands of ISEE end, for totals by band."""
-        return self.tariffs[0].edges or [None]
+        return self.tariffs[0].edges or (None,)
 
     def band_of(self, isee: Decimal | None) -> int | None:
         """The number of the band of an ISEE, from 1; None without one, or above the last."""

@@ -75,8 +75,10 @@ def check_bands(bands: Sequence[Band]) -> None:
 
 
 def grade(bands: Sequence[Band], isee: Decimal) -> Graded:
-    """The amount for an ISEE, rounded half up to a cent; RuleError where no band reaches that far."""
-    check_bands(bands)
+    """The amount for an ISEE, rounded half up to a cent, by bands that `check_bands` found in order.
+
+    RuleError where no band reaches that far.
+    """
     below = Decimal(0)
     for number, band in enumerate(bands, 1):
         if band.up_to is None or isee <= band.up_to:

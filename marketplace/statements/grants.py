@@ -15,6 +15,7 @@ from sqlmodel import Session
 
 from billing.absence import AbsenceRule, Bill, Line, is_subsidised, with_more_subsidy
 from billing.decisions import Decision, History, Use, decide
+from billing.rules import Rule
 from marketplace.households.means_tests import counting_on, list_means_tests
 from marketplace.households.models import MeansTest
 from marketplace.slots.calendar import monday_of
@@ -64,6 +65,7 @@ class Granted:
         return {
             "rule_id": str(self.rule.id),
             "number": self.rule.number,
+            "kind": self.rule.rule["kind"],
             "means_test_id": None if self.means_test is None else str(self.means_test.id),
             "grant_cents": self.decision.grant_cents,
             "extra_cents": self.extra_cents,
@@ -86,9 +88,11 @@ class Grants:
         self._session, self._city, self._as_of, self._mode = session, municipality_id, as_of, mode
         self.extra_then = replayed or "cast(null as bigint)"
         self._rules: dict[UUID, list[ProgrammeRule]] = defaultdict(list)
+        self._parsed: dict[UUID, Rule] = {}
         for version in list_rules(session, municipality_id):
             if version.published_at <= as_of and not version.during.isempty:
                 self._rules[version.programme_id].append(version)
+                self._parsed[version.id] = version.as_rule
         self._left: dict[tuple[UUID, date], int] = {}
 
     @property
@@ -127,7 +131,7 @@ class Grants:
             age=member.age,
         )
         history = self._history(member)
-        decision = decide(version.as_rule, use, history)
+        decision = decide(self._parsed[version.id], use, history)
         extra = self._take(member, line, decision.grant_cents - line.subsidy_cents)
         history.add(use, line.subsidy_cents + extra, decision.charged_cents)
         return Granted(version, test, decision, extra)

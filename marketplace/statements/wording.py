@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from flask_babel import gettext as _
 
+from billing.rules import Kind
 from marketplace.filters import day, euros
 from marketplace.i18n import language
 from marketplace.slots.calendar import local_day
 from marketplace.statements.models import Payment, PaymentState, Statement, StatementState
 from marketplace.statements.queries import LineFacts
+from marketplace.vouchers.wording import explain_decision
 from marketplace.words import N_
 
 FAILURES: Final = {
@@ -88,6 +90,8 @@ def explain(line: LineFacts) -> list[str]:
     steps.append(_split(line))
     if line.subsidy_cents:
         steps.append(_("Il buono del Comune mette %(amount)s.", amount=money(line.subsidy_cents)))
+    if "decision" in why:
+        steps += _decision(why["decision"])
     if line.guarantee_cents:
         steps.append(
             _(
@@ -97,6 +101,20 @@ def explain(line: LineFacts) -> list[str]:
             )
         )
     return steps
+
+
+def _decision(made: dict[str, Any]) -> list[str]:
+    """What the programme's rule, in the version of that day, said of the share, beyond what was promised."""
+    sentences = explain_decision(made["steps"], Kind(made["kind"]))
+    if made["extra_cents"]:
+        end = _(
+            "In tutto %(grant)s: %(extra)s più di quanto era promesso.",
+            grant=money(made["grant_cents"]),
+            extra=money(made["extra_cents"]),
+        )
+    else:
+        end = _("Non è più di quanto era promesso: resta il buono promesso.")
+    return [_("La regola del programma, versione %(number)s:", number=made["number"]), *sentences, end]
 
 
 def _split(line: LineFacts) -> str:

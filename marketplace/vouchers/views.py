@@ -12,6 +12,8 @@ from marketplace.errors import MarketplaceError
 from marketplace.providers.forms import SERVICES
 from marketplace.vouchers import programmes
 from marketplace.vouchers.forms import ProgrammeForm
+from marketplace.vouchers.rules import list_rules
+from marketplace.vouchers.wording import rule_sentences
 from marketplace.web import actor, allow, id_from, now, today
 
 blueprint = Blueprint("vouchers", __name__)
@@ -56,10 +58,16 @@ def change(programme_id: str) -> ResponseReturnValue:
             flash(_("Regola salvata: vale dal prossimo abbinamento. Chi ha già un posto tiene la sua."), "success")
             return redirect(url_for("vouchers.change", programme_id=programme.id), code=303)
     monday = today() - timedelta(days=today().weekday())
-    weeks = programmes.list_weeks(db.session, programme, monday)
-    return render_template("vouchers/programme.html", form=form, programme=programme, weeks=weeks), (
-        422 if form.errors else 200
+    versions = [one for one in list_rules(db.session, programme.municipality_id, programme.id) if one.during]
+    page = render_template(
+        "vouchers/programme.html",
+        form=form,
+        programme=programme,
+        weeks=programmes.list_weeks(db.session, programme, monday),
+        rules=versions,
+        sentences=rule_sentences(versions[0].as_rule) if versions else [],
     )
+    return page, 422 if form.errors else 200
 
 
 @blueprint.post("/comune/programmi/<programme_id>/chiudi")
