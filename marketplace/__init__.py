@@ -15,7 +15,7 @@ from marketplace.demo import views as demo
 from marketplace.failures import init_failures
 from marketplace.filters import init_filters
 from marketplace.headers import init_headers
-from marketplace.home import family, needs, office, rules, wizard, work
+from marketplace.home import desk, family, needs, office, rules, wizard, work
 from marketplace.home import views as home
 from marketplace.households import views as households
 from marketplace.i18n import init_i18n
@@ -52,6 +52,7 @@ ROOMS = (
     needs,
     family,
     work,
+    desk,
     office,
     rules,
     intake,

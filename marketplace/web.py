@@ -23,6 +23,7 @@ View = Callable[P, R]
 PUBLIC = frozenset({"public"})
 SIGNED_IN = frozenset({"signed in"})
 CITY = ZoneInfo("Europe/Rome")
+ACTING = "acting"  # of the session: for which household an operator acts, why, and its initials
 STAFF = (Role.OFFICER, Role.OPERATOR, Role.ADMINISTRATOR)
 # Endpoints of libraries, which have no decorator of ours: static files are for all.
 LIBRARY_ENDPOINTS = ("assets.", "static")
@@ -106,7 +107,7 @@ def _find_actor() -> Actor:
         actor = Actor(_municipality_of_host(), user_id=user_id)
         set_scope(db.session, Scope(actor.municipality_id, NOBODY, NOBODY))
         return actor
-    actor = Actor(
+    actor = _assisting(appointment) or Actor(
         municipality_id=appointment.municipality_id,
         role=appointment.role,
         user_id=appointment.user_id,
@@ -115,6 +116,22 @@ def _find_actor() -> Actor:
     )
     set_scope(db.session, scope_of(actor))
     return actor
+
+
+def _assisting(appointment: Appointment) -> Actor | None:
+    """An operator who acts for a family: with its role and no more than its rows, on record as on its behalf."""
+    acting = session.get(ACTING)
+    if appointment.role != Role.OPERATOR or not acting:
+        return None
+    household_id = UUID(acting["household"])
+    return Actor(
+        municipality_id=appointment.municipality_id,
+        role=Role.FAMILY,
+        user_id=appointment.user_id,
+        household_id=household_id,
+        on_behalf_of=household_id,
+        reason=acting["reason"],
+    )
 
 
 def scope_of(actor: Actor) -> Scope:
@@ -183,4 +200,5 @@ def template_globals() -> dict[str, Any]:
     """What every template knows: the actor and its municipality."""
     who = g.get("actor")
     municipality = db.session.get(Municipality, who.municipality_id) if who and who.municipality_id else None
-    return {"actor": who, "municipality": municipality, "Role": Role}
+    assisted = session.get(ACTING) if who and who.on_behalf_of else None
+    return {"actor": who, "municipality": municipality, "Role": Role, "assisted": assisted}

@@ -1,4 +1,4 @@
-"""Start pages of those who serve the city: officer, operator, administrator."""
+"""Start pages of those who serve the city: officer and administrator."""
 
 from datetime import timedelta
 
@@ -66,13 +66,6 @@ def _count_overdue(municipality_id: str) -> int:
             Statement.municipality_id == municipality_id, Statement.state == StatementState.OVERDUE
         )
     ).one()
-
-
-@blueprint.get("/sportello")
-@allow(Role.OPERATOR)
-def operator() -> str:
-    """Where an operator starts: the public figures of the service and the pages to show to a family."""
-    return render_template("home/operator.html", open_needs=_count_open(actor().municipality_id))
 
 
 @blueprint.get("/gestione")

@@ -16,9 +16,10 @@ REASONS = (
 
 
 class AcceptForm(FlaskForm):
-    """The cap that was on the screen: consent is to that figure alone."""
+    """The cap that was on the screen: consent is to that figure alone; who acts for a family has read it aloud."""
 
     cap_cents = IntegerField(validators=[InputRequired()])
+    read_aloud = BooleanField()
 
 
 class DeclineForm(FlaskForm):

@@ -30,8 +30,8 @@ class Subscribed:
 
 
 def open_feed(session: Session, by: Actor, now: datetime) -> CalendarFeed:
-    """The actor's address, made if it has none. Raises Forbidden for whoever is of no household."""
-    if by.user_id is None or by.household_id is None:
+    """The actor's address, made if it has none. Raises Forbidden for whoever is not of the household."""
+    if by.user_id is None or by.household_id is None or by.on_behalf_of is not None:
         raise Forbidden
     known = find_feed(session, by)
     if known is not None:

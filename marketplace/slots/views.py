@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from marketplace.accounts.models import Municipality, Role
 from marketplace.accounts.policy import Policy, get_policy
 from marketplace.db import db
-from marketplace.errors import Conflict, NotFound
+from marketplace.errors import Conflict, NotFound, Rejected
 from marketplace.filters import subject_words
 from marketplace.households.operations import get_household, get_person
 from marketplace.needs.operations import get_need
@@ -64,6 +64,8 @@ def accept(proposal_id: str) -> ResponseReturnValue:
     form = AcceptForm()
     if not form.validate():
         raise Conflict(operations.CHANGED_CAP)
+    if actor().on_behalf_of and not form.read_aloud.data:
+        raise Rejected(_("Prima leggi il tetto ad alta voce, e segna che la famiglia ha detto sì."))
     proposal = operations.accept_proposal(db.session, actor(), now(), id_from(proposal_id), form.cap_cents.data)
     flash(_("Hai accettato. Ti scriviamo appena hanno risposto tutti: fino ad allora non paghi niente."), "success")
     return redirect(url_for("slots.show_proposal", proposal_id=proposal.id), code=303)
