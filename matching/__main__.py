@@ -1,4 +1,7 @@
-"""The command line: `solve` writes a plan, `check` says what is wrong with one; a fault is a line, not a traceback."""
+"""The command line: `solve` writes a plan, `check` says what is wrong with one, `explain` why a need is where it is.
+
+`reopen` makes the plan anew after some changes. A fault is a line, not a traceback.
+"""
 
 import argparse
 import math
@@ -10,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matching.check import check
-from matching.fields import Faults
-from matching.formats import read_instance, read_plan, write_plan
+from matching.fields import Faults, shown
+from matching.formats import read_instance, read_plan, write_instance, write_plan
 
 if TYPE_CHECKING:
     from matching.progress import Progress
@@ -28,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # ids may hold letters that the terminal does not know
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
     try:
-        status = _solve(options) if options.command == "solve" else _check(options)
+        status = COMMANDS[options.command](options)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read our lines has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -38,17 +41,34 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m matching", description="Group needs into shared slots.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="solve|check")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="solve|check|explain|reopen")
     solving = commands.add_parser("solve", help="find a plan for an instance")
     solving.add_argument("instance", help="instance/1 as .json or .json.gz")
-    solving.add_argument("--out", required=True, metavar="PLAN", help="where the plan goes (.json or .json.gz)")
-    solving.add_argument("--seconds", type=_seconds, default=60.0, metavar="S", help="how long to search (60)")
-    solving.add_argument("--seed", type=_whole(0), default=0, metavar="K", help="same seed, same plan (0)")
-    solving.add_argument("--workers", type=_whole(1), default=2, metavar="W", help="cores to use (2)")
+    _add_search(solving)
     checking = commands.add_parser("check", help="say what is wrong with a plan, a line each")
     checking.add_argument("instance", help="instance/1 as .json or .json.gz")
     checking.add_argument("plan", help="plan/1 as .json or .json.gz")
+    explaining = commands.add_parser("explain", help="say why needs are served as they are, or not at all")
+    explaining.add_argument("instance", help="instance/1 as .json or .json.gz")
+    explaining.add_argument("plan", help="plan/1 as .json or .json.gz")
+    explaining.add_argument("needs", nargs="*", metavar="NEED", help="ids of needs (all)")
+    reopening = commands.add_parser("reopen", help="make the plan anew after changes; the rest stays")
+    reopening.add_argument("instance", help="instance/1 as .json or .json.gz")
+    reopening.add_argument("plan", help="the plan that stands")
+    reopening.add_argument("changes", help='{"gone": [need ids], "ill": [provider ids], "new": [needs]}')
+    reopening.add_argument("--instance-out", required=True, metavar="INSTANCE", help="where the new instance goes")
+    reopening.add_argument(
+        "--disturbance-cents", type=_whole(0), metavar="C", help="move a confirmed member where it saves more (never)"
+    )
+    _add_search(reopening)
     return parser
+
+
+def _add_search(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", required=True, metavar="PLAN", help="where the plan goes (.json or .json.gz)")
+    parser.add_argument("--seconds", type=_seconds, default=60.0, metavar="S", help="how long to search (60)")
+    parser.add_argument("--seed", type=_whole(0), default=0, metavar="K", help="same seed, same plan (0)")
+    parser.add_argument("--workers", type=_whole(1), default=2, metavar="W", help="cores to use (2)")
 
 
 def _seconds(text: str) -> float:
@@ -132,10 +152,63 @@ def _check(options: argparse.Namespace) -> int:
     return _print(faults, INVALID if faults else VALID)
 
 
+def _explain(options: argparse.Namespace) -> int:
+    try:
+        instance, plan = read_instance(options.instance), read_plan(options.plan)
+    except Faults as faults:
+        return _print(faults.lines, REFUSED)
+    if wrong := check(instance, plan):
+        return _print(wrong, INVALID)
+    if unknown := [name for name in options.needs if name not in instance.needs]:
+        return _print((f"unknown need {shown(name)}" for name in unknown), REFUSED)
+    from matching.telling import tell
+
+    return _print(tell(instance, plan, options.needs or list(instance.needs)), VALID)
+
+
+def _reopen(options: argparse.Namespace) -> int:
+    for out in (options.out, options.instance_out):
+        if (reason := _unwritable(Path(out))) is not None:
+            return _print([f"{out}: {reason}"], INVALID)
+    try:
+        instance, plan = read_instance(options.instance), read_plan(options.plan)
+        if wrong := check(instance, plan):
+            return _print(wrong, INVALID)
+        from matching.reopening import read_changes, reopen
+
+        again = reopen(
+            instance,
+            plan,
+            read_changes(options.changes, instance),
+            seconds=options.seconds,
+            seed=options.seed,
+            workers=options.workers,
+            disturbance_cents=options.disturbance_cents,
+        )
+    except Faults as faults:
+        return _print(faults.lines, REFUSED)
+    try:
+        write_instance(again.instance, options.instance_out)
+        write_plan(again.plan, options.out)
+    except OSError as error:
+        return _print([f"{options.out}: {error.strerror or error}"], INVALID)
+    served = len(again.instance.needs) - len(again.plan.unserved)
+    return _print(
+        [
+            f"{served} of {len(again.instance.needs)} needs served, objective {again.plan.objective_cents} cents,"
+            f" {len(again.moved)} moved or left out: {', '.join(again.moved) or 'nobody'}"
+        ],
+        VALID,
+    )
+
+
 def _print(lines: Iterable[str], status: int) -> int:
     for line in lines:
         print(" ".join(line.splitlines()))
     return status
+
+
+COMMANDS = {"solve": _solve, "check": _check, "explain": _explain, "reopen": _reopen}
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from matching.instance import (
     Provider,
     Window,
 )
-from matching.offers import offer_suits, provider_suits, quote
+from matching.quotes import offer_suits, provider_suits, quote
 
 
 class Alone:

@@ -58,6 +58,17 @@ class Addition:
     extra_cents: Fraction
 
 
+@dataclass(frozen=True)
+class Joining:
+    """A slot as it would be with one more member (the last), each member's share and subsidy anew.
+
+    `week` is all that the new member would join, this slot first: one slot for each of its sessions.
+    """
+
+    slot: Slot
+    week: tuple[Slot, ...]
+
+
 class Beside:
     """A plan's slots, indexed for asking what one more need would cost."""
 
@@ -101,8 +112,8 @@ class Beside:
                 if best is not None and extra >= best.extra_cents:
                     break
                 slots = [option.slot for option in chosen]
-                if (net := self._net_cents(provider, need, slots)) is not None:
-                    best = Addition(tuple(slots), net, extra)
+                if (paid := self._paid(provider, need, slots)) is not None:
+                    best = Addition(tuple(slots), sum(net_cents(slot, need) for slot in paid), extra)
                     break
         return best
 
@@ -113,6 +124,26 @@ class Beside:
     @cached_property
     def _newcomers(self) -> Newcomers:
         return Newcomers(self._week.instance, self._city)
+
+    def joinings(self, need: Need) -> Iterator[Joining]:
+        """Every slot that the need could join now, at its best time, in a whole week of such slots."""
+        for provider in self.providers_for(need):
+            best: dict[str, Option] = {}
+            for view in self._week.by_provider.get(provider.id, []):
+                if view.slot.service == need.service:
+                    options = sorted(self._joined(view.slot, need), key=_extra)
+                    if options:
+                        best[view.slot.id] = options[0]
+            for option in best.values():
+                others: dict[int, list[Option]] = defaultdict(list)
+                for other in best.values():
+                    if other.slot.day != option.slot.day:
+                        others[other.slot.day].append(other)
+                for chosen in _weeks(list(others.values()), need.sessions - 1):
+                    week = self._paid(provider, need, [option.slot, *(other.slot for other in chosen)])
+                    if week is not None:
+                        yield Joining(week[0], tuple(week))
+                        break
 
     def _options(self, provider: Provider, need: Need, places: list[Place]) -> Iterator[Option]:
         for view in self._week.by_provider.get(provider.id, []):
@@ -231,8 +262,8 @@ class Beside:
                 found[one].append(view.slot)
         return found
 
-    def _net_cents(self, provider: Provider, need: Need, slots: list[Slot]) -> int | None:
-        """What the need pays in these slots; None where the provider's week, a member's limit or a budget breaks."""
+    def _paid(self, provider: Provider, need: Need, slots: list[Slot]) -> list[Slot] | None:
+        """The slots with their subsidies; None where the provider's week, a member's limit or a budget breaks."""
         changed = {slot.id: slot for slot in slots}
         kept = tuple(view.slot for view in self._week.by_provider.get(provider.id, []) if view.slot.id not in changed)
         paid, spent = [], dict(self._spent)
@@ -248,8 +279,7 @@ class Beside:
             return None
         if broken(Week(self._instance, (*kept, *paid)), PROVIDER_RULES):
             return None
-        own = [member for slot in paid for member in slot.members if member.need == need.id]
-        return sum(member.share_cents - member.subsidy_cents for member in own)
+        return paid
 
     def _subsidised(self, slot: Slot, member: Member, spent: dict[str, int]) -> Member:
         """A member with its subsidy anew, if it has one; the difference goes to its programme's account."""
@@ -285,6 +315,11 @@ class Beside:
     def left_cents(self, programme: str) -> int:
         """What the plan's subsidies leave of a programme's budget."""
         return budget_of(self._instance, programme) - self._spent.get(programme, 0)
+
+
+def net_cents(slot: Slot, need: Need) -> int:
+    """What the need pays in a slot."""
+    return sum(member.share_cents - member.subsidy_cents for member in slot.members if member.need == need.id)
 
 
 def _extra(option: Option) -> Fraction:

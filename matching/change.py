@@ -1,6 +1,8 @@
 """The smallest change of a need's own wishes with which it could be served beside a plan, tried out before it is told.
 
-A change is `{"price_cents_per_hour": more}`, `{"travel_km": more}` or `{"windows_minutes": more, "day": day}`.
+A change is `{"price_cents_per_hour": more}`, `{"seats": more}` (in the largest group that it accepts), `{"travel_km":
+more}` or `{"windows_minutes": more, "day": day}`. The kinds that are found fastest are tried first; a change of the
+first kind that helps is told.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,12 +15,17 @@ from matching.beside import Addition, Beside
 from matching.company import price_per_hour
 from matching.distance import Address, distance_km
 from matching.instance import Instance, Need, Window
-from matching.plan import NO_COMMON_TIME, TOO_FAR
+from matching.plan import NO_COMMON_TIME, NO_PROVIDER, TOO_FAR
 
 TRAVEL_STEPS_PER_KM = 10
 TRAVEL_TRIED = 4
 MINUTES_TRIED = (30, 60)
 MINUTES_A_DAY = 1440
+
+SEATS_TRIED = 3
+PRICE, SEATS, TRAVEL, WINDOWS = KINDS = ("price_cents_per_hour", "seats", "travel_km", "windows_minutes")
+KINDS_AGAINST = {NO_PROVIDER: (), TOO_FAR: (TRAVEL,), NO_COMMON_TIME: (WINDOWS,), "not_worth_it": ()}
+"""Which kinds can help against a reason, where not all of them can."""
 
 Change = tuple[dict[str, Any], Need]
 """What is told, and the need with it."""
@@ -32,25 +39,33 @@ class Changes:
         self._beside = beside
         self._has_time = has_time
 
-    def smallest(self, need: Need, reason: str) -> dict[str, Any] | None:
-        """The smallest change of the kinds that can help against the reason; None if none is found in time."""
-        for told, changed in self._candidates(need, reason):
-            if not self._has_time():
-                return None
-            if self._addition(changed) is not None:
-                return told
-        return None
+    def of(self, need: Need, reason: str) -> dict[str, Any]:
+        """For a reason's detail: the smallest `change` of the first kind that helps; or the kinds `not_tried` in time.
 
-    def _candidates(self, need: Need, reason: str) -> Iterator[Change]:
-        if reason == TOO_FAR:
-            yield from self._farther(need)
-        elif reason == NO_COMMON_TIME:
-            yield from self._longer(need)
-        elif reason in {"too_expensive", "budget_exhausted", "outcompeted", "group_too_small"}:
-            yield from self._dearer(need)
-            if reason != "too_expensive":
-                yield from self._farther(need)
-                yield from self._longer(need)
+        Empty where none of the changes that can help against the reason does.
+        """
+        kinds = KINDS_AGAINST.get(reason, KINDS)
+        for number, kind in enumerate(kinds):
+            for told, changed in self._candidates(kind, need):
+                if not self._has_time():
+                    return {"not_tried": list(kinds[number:])}
+                if self._addition(changed) is not None:
+                    return {"change": told}
+            if not self._has_time():
+                return {"not_tried": list(kinds[number + 1 :])} if kinds[number + 1 :] else {}
+        return {}
+
+    def _candidates(self, kind: str, need: Need) -> Iterator[Change]:
+        if kind == PRICE:
+            return self._dearer(need)
+        if kind == SEATS:
+            return self._larger(need)
+        return self._farther(need) if kind == TRAVEL else self._longer(need)
+
+    def _larger(self, need: Need) -> Iterator[Change]:
+        """A larger group."""
+        for more in range(1, SEATS_TRIED + 1) if need.group_max is not None else ():
+            yield {"seats": more}, replace(need, group_max=(need.group_max or 0) + more)
 
     def _addition(self, need: Need) -> Addition | None:
         """How the changed need could be served beside the plan."""

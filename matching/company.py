@@ -52,6 +52,17 @@ def companies(city: City, needs: Iterable[int]) -> list[Company]:
     return [Company(None if short == NONE else short, cents) for short, cents in found.tolist()]
 
 
+def weeks_alone(city: City, needs: Iterable[int]) -> list[int | None]:
+    """For each of these needs (by index): the least it would pay for a week with nobody else, net; None if it cannot.
+
+    Its own price limit is not asked.
+    """
+    wanted = np.fromiter(needs, np.int64)
+    found = np.zeros(len(wanted), np.int64)
+    _find_alone(city, wanted, found)
+    return [None if cents == NO_LIMIT else cents for cents in found.tolist()]
+
+
 @compiled
 def session_cents(city: City, provider: int, need: int, venue: int, more: int) -> int:
     """What the need pays for one session with so many more seats, net of its full subsidy.
@@ -182,6 +193,26 @@ def _find(city: City, wanted: Ints, found: Ints) -> None:
         for i in range(len(wanted)):
             if city.needs[wanted[i]].service == service:
                 found[i, 0], found[i, 1] = _company_of(city, wanted[i], all_, seen, room)
+
+
+@compiled
+def _find_alone(city: City, wanted: Ints, found: Ints) -> None:
+    """What `weeks_alone` tells; `NO_LIMIT` where there is no week."""
+    seen, room = np.full(len(city.providers), -1, np.int64), np.zeros(len(city.providers), np.int64)
+    places = np.zeros(len(city.venues) + 1, np.int64)
+    for service in range(len(city.services)):
+        all_ = nearby(city, service)
+        for i in range(len(wanted)):
+            if city.needs[wanted[i]].service != service:
+                continue
+            near = near_venues(city, wanted[i])
+            found[i] = NO_LIMIT
+            for provider in room[: those_near(city, all_, wanted[i], near, seen, room)]:
+                if covers(city, provider, wanted[i]):
+                    count = own_places(city, provider, wanted[i], near, places)
+                    cents = week_cents(city, provider, wanted[i], places[:count], 0)
+                    if cents != NONE:
+                        found[i] = min(found[i], cents)
 
 
 def is_affordable(need: Need, cents: int) -> bool:

@@ -81,11 +81,11 @@ class Explainer:
     def with_changes(self, unserved: tuple[Unserved, ...]) -> tuple[Unserved, ...]:
         """The same with the smallest change that would help, for as many as there is time for."""
         changes = Changes(self._instance, self._beside, self.has_time)
-        found = []
+        told = []
         for one in unserved:
-            change = changes.smallest(self._instance.needs[one.need], one.reason) if self.has_time() else None
-            found.append(one if change is None else replace(one, detail=dict(one.detail) | {"change": change}))
-        return tuple(found)
+            found = changes.of(self._instance.needs[one.need], one.reason)
+            told.append(replace(one, detail=dict(one.detail) | found) if found else one)
+        return tuple(told)
 
     def _reason(self, index: int, need: Need, providers: list[Provider]) -> Said:
         """The reason and its detail for the need, the `index`-th of the instance; these providers may have room."""

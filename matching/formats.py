@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from matching.fields import Faults, InstanceFaults, PlanFaults, Written, shown
 from matching.instance import Instance
 from matching.instance_format import build_instance
+from matching.instance_text import instance_to_json
 from matching.plan import Plan
 from matching.plan_format import build_plan, plan_to_json
 
@@ -27,11 +28,14 @@ __all__ = [
     "PlanFaults",
     "canonical",
     "instance_from_json",
+    "instance_to_json",
+    "json_text",
     "plan_from_json",
-    "plan_text",
     "plan_to_json",
     "read_instance",
+    "read_json",
     "read_plan",
+    "write_instance",
     "write_plan",
 ]
 
@@ -41,18 +45,26 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 def read_instance(path: str | os.PathLike[str]) -> Instance:
     """The instance in a `.json` or `.json.gz` file; raises `InstanceFaults`."""
-    return instance_from_json(_read(path, InstanceFaults))
+    return instance_from_json(read_json(path, InstanceFaults))
 
 
 def read_plan(path: str | os.PathLike[str]) -> Plan:
     """The plan in a `.json` or `.json.gz` file; raises `PlanFaults`."""
-    return plan_from_json(_read(path, PlanFaults))
+    return plan_from_json(read_json(path, PlanFaults))
 
 
 def write_plan(plan: Plan, path: str | os.PathLike[str]) -> None:
     """Write the plan whole or not at all (`OSError`), gzipped if the name ends in `.gz`; same plan, same bytes."""
-    data = plan_text(plan).encode()
-    target = Path(path)
+    _write(json_text(plan_to_json(plan)), path)
+
+
+def write_instance(instance: Instance, path: str | os.PathLike[str]) -> None:
+    """Write the instance whole or not at all (`OSError`), gzipped if the name ends in `.gz`."""
+    _write(json_text(instance_to_json(instance)), path)
+
+
+def _write(text: str, path: str | os.PathLike[str]) -> None:
+    data, target = text.encode(), Path(path)
     if target.name.endswith(".gz"):
         data = gzip.compress(data, mtime=0)
     if target.exists() and not target.is_file():  # a pipe or a terminal
@@ -92,10 +104,10 @@ def plan_from_json(content: object) -> Plan:
     return build_plan(content)
 
 
-def plan_text(plan: Plan) -> str:
-    """The plan as a JSON text that people can read: a line for each field, slot and unserved need."""
+def json_text(content: dict[str, Any]) -> str:
+    """A plan or instance as a JSON text that people can read: a line for each field, slot and need."""
     lines = []
-    for key, value in plan_to_json(plan).items():
+    for key, value in content.items():
         if isinstance(value, list) and value:
             rows = ",\n".join(f"  {json.dumps(row, ensure_ascii=False)}" for row in value)
             lines.append(f" {json.dumps(key)}: [\n{rows}]")
@@ -104,8 +116,8 @@ def plan_text(plan: Plan) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def _read(path: str | os.PathLike[str], error: type[Faults]) -> object:
-    """The JSON of a file, read strictly."""
+def read_json(path: str | os.PathLike[str], error: type[Faults]) -> object:
+    """The JSON of a file, read strictly; raises `error` with what is wrong with it."""
     try:
         with Path(path).open("rb") as file:
             data = _unpacked(file)

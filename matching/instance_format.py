@@ -52,7 +52,7 @@ def build_instance(content: object, digest: str) -> Instance:
         policy=Policy(policy.whole("unserved_cents_per_hour"), policy.whole("travel_cents_per_km")),
         services=services,
         programmes=by_id(fields.objects("programmes"), _programme),
-        needs=by_id(fields.objects("needs"), lambda item: _need(item, grid, services)),
+        needs=by_id(fields.objects("needs"), lambda item: read_need(item, grid, services)),
         providers=providers,
         venues=venues,
         pinned=(),
@@ -99,7 +99,8 @@ def _programme(fields: Fields) -> Programme:
     return Programme(fields.id, fields.whole("weekly_budget_cents", high=OBJECTIVE_MAX))
 
 
-def _need(fields: Fields, grid: int, services: Container[str]) -> Need:
+def read_need(fields: Fields, grid: int, services: Container[str]) -> Need:
+    """One need, of one of the known services."""
     return Need(
         id=fields.id,
         person=fields.text_or_none("person"),

@@ -93,7 +93,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "format": "plan/1",
         "instance": plan.instance,
         "status": plan.status,
-        "slots": [_slot_to_json(slot) for slot in plan.slots],
+        "slots": [slot_to_json(slot) for slot in plan.slots],
         "unserved": [{"need": one.need, "reason": one.reason, "detail": dict(one.detail)} for one in plan.unserved],
         "objective_cents": plan.objective_cents,
         "bound_cents": plan.bound_cents,
@@ -103,7 +103,8 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _slot_to_json(slot: Slot) -> dict[str, Any]:
+def slot_to_json(slot: Slot) -> dict[str, Any]:
+    """A slot as its JSON object, of a plan or pinned."""
     return {
         "id": slot.id,
         "provider": slot.provider,

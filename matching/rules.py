@@ -7,7 +7,7 @@ from itertools import combinations, pairwise, product
 from billing.split import subsidy_cents
 from matching.distance import is_within
 from matching.instance import Instance, Mode, Need, PlaceAtHomes, Subsidy, Venue
-from matching.offers import (
+from matching.quotes import (
     fits_size,
     have_common_language,
     most_seats_met,

@@ -1,7 +1,7 @@
 """`python -m matching.warm` compiles what is compiled, so that the first plan need not wait for it."""
 
 from matching.arrays import flatten
-from matching.company import companies
+from matching.company import companies, weeks_alone
 from matching.first_reasons import first_reasons
 from matching.formats import instance_from_json
 from matching.openings import openings, stand
@@ -52,4 +52,5 @@ if __name__ == "__main__":
     city, needs = flatten(instance), range(len(instance.needs))
     first_reasons(city, needs)
     companies(city, needs)
+    weeks_alone(city, needs)
     openings(city, stand(instance, city, ()), needs)

@@ -18,8 +18,8 @@ from matching.instance import (
     Venue,
     Window,
 )
-from matching.offers import Quote, offers_that_cover, quote
 from matching.plan import Member, Slot
+from matching.quotes import Quote, offers_that_cover, quote
 
 
 @dataclass(frozen=True)

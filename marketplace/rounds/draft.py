@@ -33,10 +33,10 @@ from marketplace.slots.models import Slot
 from marketplace.slots.settlement import STANDING, member_of, terms_of
 from marketplace.vouchers.operations import lock_weeks
 from matching.instance import Instance, Need, Offer, PlaceAtHost, PlaceAtVenue
-from matching.offers import offers_that_cover, quote
 from matching.plan import Member as PlanMember
 from matching.plan import Plan
 from matching.plan import Slot as PlanSlot
+from matching.quotes import offers_that_cover, quote
 
 LETTER_HOURS = 7 * 24
 

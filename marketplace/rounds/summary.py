@@ -7,8 +7,8 @@ from billing.money import round_half_up
 from billing.split import split_slot
 from matching.instance import Instance, PlaceAtVenue
 from matching.objective import objective_cents
-from matching.offers import offers_that_cover, quote
 from matching.plan import Plan, Slot
+from matching.quotes import offers_that_cover, quote
 
 MINUTES_PER_HOUR = 60
 

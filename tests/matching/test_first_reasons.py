@@ -11,7 +11,7 @@ from matching.distance import is_within
 from matching.first_reasons import first_reasons
 from matching.formats import instance_from_json
 from matching.instance import Mode, PlaceAtHomes, PlaceAtHost, PlaceAtVenue
-from matching.offers import offer_suits, provider_suits, quote
+from matching.quotes import offer_suits, provider_suits, quote
 from tests.matching.tiny import tiny_instance
 
 SEEDS = range(300)
