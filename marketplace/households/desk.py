@@ -18,7 +18,7 @@ FOUND_MAX = 20
 
 
 def find_families(session: Session, by: Actor, words: str) -> list[Household]:
-    """An operator finds families by the beginning of a name, by telephone or by tax code. Forbidden to others; Rejected."""
+    """An operator finds families by the start of a name, by telephone or by tax code. Forbidden to others; Rejected."""
     if by.role != Role.OPERATOR:
         raise Forbidden
     shown = " ".join(words.split())

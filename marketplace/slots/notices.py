@@ -144,7 +144,9 @@ def tell_slot_ends(session: Session, now: datetime, proposals: Iterable[Proposal
 
 def tell_stopped(session: Session, now: datetime, proposals: Collection[Proposal]) -> None:
     """Tell the families that their provider may not work any more, and that they are first in line."""
-    addresses = _addresses(session, {one.municipality_id for one in proposals}, {one.household_id for one in proposals})
+    addresses = addresses_of(
+        session, {one.municipality_id for one in proposals}, {one.household_id for one in proposals}
+    )
     for one in proposals:
         for to in addresses[one.household_id]:
             _tell(session, one.municipality_id, now, to, f"stopped {one.id}", *SERVICE_STOPPED, {})
