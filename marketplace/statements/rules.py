@@ -93,7 +93,10 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
            join voucher_hold h on h.municipality_id = l.municipality_id and h.membership_id = l.membership_id
              and h.week = date_trunc('week', mt.held_on)::date
            where l.municipality_id = :city and l.kind = 'meeting' and h.state <> 'held'
-             and h.held_cents <> (l.explanation ->> 'held_cents')::bigint""",
+             and not h.held_cents between (l.explanation ->> 'held_cents')::bigint
+               and greatest((l.explanation ->> 'held_cents')::bigint, (
+                 select sum(m.subsidy_cents) from statement_line m where m.municipality_id = l.municipality_id
+                   and m.meeting_id = l.meeting_id and m.membership_id = l.membership_id and m.subsidy_cents > 0))""",
     ),
     (
         N_("Quello che deve una famiglia non è la somma dei suoi estratti"),

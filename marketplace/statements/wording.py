@@ -65,16 +65,7 @@ def explain(line: LineFacts) -> list[str]:
     """Why a line costs what it costs, one sentence a step; each figure can be worked out from the one before."""
     why = line.explanation
     if "was_net_cents" in why:
-        was, is_now = money(why["was_net_cents"]), money(why["now_net_cents"])
-        if why.get("is_forgiven"):
-            return [
-                _(
-                    "Contestazione accolta: erano %(was)s, ora sono %(now)s. Il resto lo mette il fondo di garanzia.",
-                    was=was,
-                    now=is_now,
-                )
-            ]
-        return [_("Rettifica: avevi pagato %(was)s, con le presenze corrette sono %(now)s.", was=was, now=is_now)]
+        return [_correction(why)]
     attendance = why["attendance"]
     if attendance == "cancelled_by_municipality":
         return [_("Giorno annullato dal Comune: non paghi. Al professionista pensa il fondo di garanzia.")]
@@ -101,6 +92,19 @@ def explain(line: LineFacts) -> list[str]:
             )
         )
     return steps
+
+
+def _correction(why: dict[str, Any]) -> str:
+    was, is_now = money(why["was_net_cents"]), money(why["now_net_cents"])
+    if why.get("is_forgiven"):
+        return str(
+            _(
+                "Contestazione accolta: erano %(was)s, ora sono %(now)s. Il resto lo mette il fondo di garanzia.",
+                was=was,
+                now=is_now,
+            )
+        )
+    return str(_("Rettifica: avevi pagato %(was)s, con le presenze corrette sono %(now)s.", was=was, now=is_now))
 
 
 def _decision(made: dict[str, Any]) -> list[str]:
