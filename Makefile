@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE  # without compiled modules a start takes secon
 export UV_NO_PROGRESS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench browser faults screenshots messages lock clean chromium
+.PHONY: help setup demo test check format bench browser faults bench-billing screenshots messages lock clean chromium
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ screenshots: setup chromium ## draw the README's pictures again
 
 bench: setup ## measure the matcher on the bench instances
 	$(RUN)/python -m tests.benchmarks
+
+bench-billing: setup ## measure the close of a month with 100,000 sessions, and PDF receipts
+	$(RUN)/python -m tests.benchmarks.billing
 
 messages: setup ## gather the words on screen into the catalogues
 	$(RUN)/pybabel -q extract --mapping pyproject.toml --keywords N_ --no-wrap --add-location never \

@@ -5,14 +5,14 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, text
+from sqlalchemy import text
 from sqlmodel import Session
 from uuid_utils.compat import uuid7
 
 from billing import ledger
 from billing.absence import Line
 from marketplace.statements.bills import MeetingBill, iter_to_correct
-from marketplace.statements.models import StatementLine
+from marketplace.statements.lines import write_lines
 from marketplace.statements.months import last_day
 from marketplace.statements.opening import OpenStatements
 from marketplace.statements.posting import post
@@ -32,7 +32,7 @@ def correct_meetings(
         rows = list(_rows(municipality_id, bill, before, statements))
         if not rows:
             continue
-        session.connection().execute(insert(StatementLine), rows)
+        write_lines(session, rows)
         entry = ledger.meeting_corrected(
             f"{bill.meeting_id}:{month:%Y-%m}",
             posted(session, municipality_id, bill.meeting_id),

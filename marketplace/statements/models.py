@@ -70,9 +70,10 @@ class StatementLine(Row, table=True):
         refers("provider"),
         check("line_adds_up", "net_cents = share_cents - subsidy_cents - guarantee_cents"),
         Index("line_by_provider", "municipality_id", "provider_id"),
+        Index("line_by_statement", "municipality_id", "statement_id"),
     )
 
-    statement_id: UUID = Field(index=True)
+    statement_id: UUID
     household_id: UUID
     meeting_id: UUID
     membership_id: UUID
@@ -99,15 +100,16 @@ class LedgerEntry(Row, table=True):
 
 
 class Posting(Row, table=True):
-    """One side of an entry: debit positive, credit negative; an entry's postings sum to zero (deferred trigger)."""
+    """One side of an entry: debit positive, credit negative; an entry's come all at once and sum to zero (trigger)."""
 
     __table_args__ = (
         refers("ledger_entry", "entry_id"),
         Index("posting_by_account", "municipality_id", "account"),
+        Index("posting_by_entry", "municipality_id", "entry_id"),
         check("posting_not_zero", "cents <> 0"),
     )
 
-    entry_id: UUID = Field(index=True)
+    entry_id: UUID
     account: str = Field(max_length=120)
     cents: int = cents()
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from procrastinate import RetryStrategy
-from sqlalchemy import insert, text
+from sqlalchemy import text
 from sqlmodel import Session, select
 from uuid_utils.compat import uuid7
 
@@ -21,7 +21,8 @@ from marketplace.slots.calendar import local_day
 from marketplace.slots.models import Meeting
 from marketplace.statements.bills import MeetingBill, iter_unbilled
 from marketplace.statements.corrections import correct_meetings
-from marketplace.statements.models import MonthClosing, StatementLine
+from marketplace.statements.lines import write_lines
+from marketplace.statements.models import MonthClosing
 from marketplace.statements.months import last_day, next_month
 from marketplace.statements.opening import OpenStatements
 from marketplace.statements.payments import defer_collections
@@ -100,6 +101,8 @@ def close_month(session: Session, by: Actor, now: datetime, municipality_id: str
     statements.open(_billable_households(session, municipality_id, month))
     waiting = _write_lines(session, municipality_id, month, now, statements)
     corrected = correct_meetings(session, municipality_id, month, now, statements)
+    # The planner must know that these are no longer the small tables that they were before this transaction.
+    session.connection().execute(text("analyze statement, statement_line, ledger_entry, posting"))
     values = {"municipality": municipality_id, "month": month, "now": now, "due_on": due_on}
     _use_vouchers(session, values)
     _number_statements(session, values | {"year": closed_on.year})
@@ -134,12 +137,11 @@ def _write_lines(session: Session, municipality_id: str, month: date, now: datet
     """Lines and ledger entries of every meeting that is decided; how many wait for a decision."""
     waiting = 0
     bills = iter_unbilled(session, municipality_id, next_month(month), now)
-    for batch in _batches(bills):
+    for number, batch in enumerate(_batches(bills)):
         lines = [row for bill in batch for row in _line_rows(municipality_id, bill, statements)]
-        if lines:
-            session.connection().execute(insert(StatementLine), lines)
+        write_lines(session, lines)
         entries = [entry for bill in batch if (entry := bill.entry(municipality_id)) is not None]
-        post_all(session, municipality_id, entries, now, last_day(month))
+        post_all(session, municipality_id, entries, now, last_day(month), is_first=not number)
         waiting += sum(1 for bill in batch if bill.bill is None)
     return waiting
 

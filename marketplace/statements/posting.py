@@ -1,10 +1,11 @@
 """An entry is written once: its business key is unique, and writing it again changes nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import func, insert
+from sqlalchemy import func, text
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlmodel import Session, col, select
 from uuid_utils.compat import uuid7
@@ -24,21 +25,63 @@ def post(session: Session, municipality_id: str, entry: ledger.Entry, now: datet
     entry_id = written.scalar()
     if entry_id is None:
         return False
-    session.connection().execute(insert(Posting), _posting_rows(municipality_id, entry, entry_id))
+    _write_postings(session, municipality_id, [(entry_id, entry)])
     return True
 
 
 def post_all(
-    session: Session, municipality_id: str, entries: Iterable[ledger.Entry], now: datetime, booked_on: date
+    session: Session,
+    municipality_id: str,
+    entries: Iterable[ledger.Entry],
+    now: datetime,
+    booked_on: date,
+    *,
+    is_first: bool = False,
 ) -> None:
-    """Write many new entries at once; a key that is written already is a violated constraint (`posted_once`)."""
-    rows = [(_entry_row(municipality_id, entry, now, booked_on), entry) for entry in entries]
-    if not rows:
+    """Write many new entries at once; a key that is written already is a violated constraint (`posted_once`).
+
+    Before the first of many batches the planner counts anew: it may know the table as it was when it was small, and
+    would then look for each posting's entry by reading all of them.
+    """
+    new = [(uuid7(), entry) for entry in entries]
+    if not new:
         return
-    connection = session.connection()
-    connection.execute(insert(LedgerEntry), [row for row, _ in rows])
-    postings = [posting for row, entry in rows for posting in _posting_rows(municipality_id, entry, row["id"])]
-    connection.execute(insert(Posting), postings)
+    session.connection().execute(
+        text("""
+            insert into ledger_entry (municipality_id, id, business_key, event, at, booked_on)
+            select :municipality, id, key, event, :at, :booked_on
+            from unnest(cast(:ids as uuid[]), cast(:keys as text[]), cast(:events as text[]))
+              as new (id, key, event)"""),
+        {
+            "municipality": municipality_id,
+            "ids": [entry_id for entry_id, _ in new],
+            "keys": [entry.key for _, entry in new],
+            "events": [entry.event for _, entry in new],
+            "at": now,
+            "booked_on": booked_on,
+        },
+    )
+    if is_first:
+        session.connection().execute(text("analyze ledger_entry"))
+    _write_postings(session, municipality_id, new)
+
+
+def _write_postings(session: Session, municipality_id: str, entries: Sequence[tuple[UUID, ledger.Entry]]) -> None:
+    """All postings of some entries in one statement: the database checks that each entry of it sums to zero."""
+    postings = [(entry_id, posting) for entry_id, entry in entries for posting in entry.postings]
+    session.connection().execute(
+        text("""
+            insert into posting (municipality_id, id, entry_id, account, cents)
+            select :municipality, uuidv7(), entry_id, account, cents
+            from unnest(cast(:entries as uuid[]), cast(:accounts as text[]), cast(:cents as bigint[]))
+              as new (entry_id, account, cents)"""),
+        {
+            "municipality": municipality_id,
+            "entries": [entry_id for entry_id, _ in postings],
+            "accounts": [str(posting.account) for _, posting in postings],
+            "cents": [posting.amount_cents for _, posting in postings],
+        },
+    )
 
 
 def balance_cents(session: Session, municipality_id: str, account: ledger.Account) -> int:
@@ -60,16 +103,3 @@ def _entry_row(municipality_id: str, entry: ledger.Entry, now: datetime, booked_
         "at": now,
         "booked_on": booked_on,
     }
-
-
-def _posting_rows(municipality_id: str, entry: ledger.Entry, entry_id: Any) -> list[dict[str, Any]]:
-    return [
-        {
-            "municipality_id": municipality_id,
-            "id": uuid7(),
-            "entry_id": entry_id,
-            "account": str(posting.account),
-            "cents": posting.amount_cents,
-        }
-        for posting in entry.postings
-    ]

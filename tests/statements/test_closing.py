@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from marketplace.slots.models import MeetingState, Presence, ProposalState
@@ -221,3 +222,19 @@ def test_a_closing_after_a_closing_corrects_nothing_that_did_not_change(city: Ci
     close(city)
     closing = close_month(city.session, OFFICER, CLOSED_AT + timedelta(days=31), CITY, date(2026, 12, 1))
     assert closing.totals["meetings_corrected"] == 0 and closing.totals["statements"] == 0
+
+
+def test_the_database_itself_refuses_an_entry_that_does_not_balance(city: City) -> None:
+    entry = city.session.connection().execute(
+        text("""
+            insert into ledger_entry (municipality_id, business_key, event, at, booked_on)
+            values (:city, 'x', 'paid_by_bank', now(), '2026-11-30') returning id"""),
+        {"city": CITY},
+    )
+    with pytest.raises(IntegrityError, match="does not balance"):
+        city.session.connection().execute(
+            text("""
+                insert into posting (municipality_id, entry_id, account, cents)
+                values (:city, :entry, 'provider:x', 5), (:city, :entry, 'bank:035033', -4)"""),
+            {"city": CITY, "entry": entry.scalar_one()},
+        )
