@@ -80,6 +80,7 @@ class Beside:
 
     def with_need(self, need: Need) -> "Beside":
         """The same with a need that the instance does not have, or in place of the one of that name."""
+        self._index()
         other = copy(self)
         other._instance = replace(
             self._instance, needs=ChainMap({need.id: need}, cast(dict[str, Need], self._instance.needs))
@@ -116,6 +117,11 @@ class Beside:
                     best = Addition(tuple(slots), sum(net_cents(slot, need) for slot in paid), extra)
                     break
         return best
+
+    def _index(self) -> None:
+        """Find out what does not depend on the need that is asked about, once for all that are."""
+        for name in ("_standing", "_newcomers", "_shunned", "_sessions_of_person", "_has_subsidy", "_spent"):
+            getattr(self, name)
 
     @cached_property
     def _standing(self) -> Standing:

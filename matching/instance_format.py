@@ -30,8 +30,9 @@ RATE_MAX = 10**6
 """No hour costs more cents, so that a slot's cost stays within 32 bits."""
 SEATS_MAX = 1000
 """No need brings more people."""
-OBJECTIVE_MAX = 10**15
-"""What serving nobody may cost, in cents: far beyond any city, and within the reach of 64-bit arithmetic."""
+BUDGET_MAX = 10**15
+OBJECTIVE_MAX = 10**14
+"""What serving nobody may cost, in cents: far beyond any city, and within 64 bits when weighed in parts of a cent."""
 
 
 def build_instance(content: object, digest: str) -> Instance:
@@ -96,7 +97,7 @@ def _service(fields: Fields, grid: int) -> Service:
 
 
 def _programme(fields: Fields) -> Programme:
-    return Programme(fields.id, fields.whole("weekly_budget_cents", high=OBJECTIVE_MAX))
+    return Programme(fields.id, fields.whole("weekly_budget_cents", high=BUDGET_MAX))
 
 
 def read_need(fields: Fields, grid: int, services: Container[str]) -> Need:

@@ -101,6 +101,8 @@ def test_checking_loads_no_solver():
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False, env=dict(os.environ)).returncode == 0
 
 
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "25"))
+"""How many spoilt cities are solved: few in every run of the tests, many by hand."""
 STRANGE = st.one_of(
     st.none(),
     st.booleans(),
@@ -164,3 +166,22 @@ def test_whatever_text_it_is_given_check_answers_in_lines(tmp_path, capsys, text
         path.write_text(text)
     assert main(["check", str(path), str(path)]) == 1
     assert all(line.startswith("form: ") for line in capsys.readouterr().out.splitlines())
+
+
+@pytest.mark.slow
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_whatever_it_is_given_solve_plans_or_refuses_in_lines(tmp_path, capsys, data):
+    city = a_city()
+    if data.draw(st.booleans()):
+        city["pinned"] = its_plan(city)["slots"]
+    path, out = written(tmp_path, "city.json", spoilt(data, city)), str(tmp_path / "out.json")
+    status = main(["solve", path, "--out", out, "--seconds", "3"])
+    lines = capsys.readouterr().out.splitlines()
+    assert status in {0, 2}
+    if status == 0:
+        assert main(["check", path, out]) == 0, capsys.readouterr().out
+        assert main(["explain", path, out]) == 0
+        assert len(capsys.readouterr().out.splitlines()) >= len(city["needs"])
+    else:
+        assert lines
