@@ -28,7 +28,9 @@ def start() -> ResponseReturnValue:
             found = families.find_families(db.session, actor(), words)
         except Rejected as error:
             problems = [("cerca", _(error.message))]
-    page = render_template("home/operator.html", words=words, families=found, problems=problems, ways=WAYS)
+    page = render_template(
+        "home/operator.html", words=words, families=found, most=families.FOUND_MAX, problems=problems, ways=WAYS
+    )
     return page, 422 if problems else 200
 
 

@@ -32,7 +32,7 @@ class NothingToImport(Rejected):
 class CannotWrite(Rejected):
     """The place for a result does not take it."""
 
-    default = N_("Non si può scrivere «%(path)s»: %(reason)s. Non è stato importato nulla.")
+    default = N_("Non si può scrivere «%(path)s»: %(reason)s. Niente è cambiato.")
 
 
 def import_folder(
