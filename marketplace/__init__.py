@@ -15,9 +15,10 @@ from marketplace.demo import views as demo
 from marketplace.failures import init_failures
 from marketplace.filters import init_filters
 from marketplace.headers import init_headers
-from marketplace.home import desk, family, needs, office, rules, wizard, work
+from marketplace.home import desk, family, means, needs, office, rules, wizard, work
 from marketplace.home import views as home
 from marketplace.households import views as households
+from marketplace.households.inps import Inps, ask_through
 from marketplace.i18n import init_i18n
 from marketplace.intake import views as intake
 from marketplace.messages.operations import Folder, Smtp, send_by
@@ -55,6 +56,7 @@ ROOMS = (
     desk,
     office,
     rules,
+    means,
     intake,
 )
 
@@ -83,6 +85,7 @@ def create_app(settings: Settings, database_url: str) -> Application:
     register_rooms(app)
     send_by(transport_of(settings), settings.email_sender)
     pay_through(gateway_of(settings))
+    ask_through(Inps(settings.inps) if settings.inps else None)
     when_stopped(stop_provider)
     return app
 

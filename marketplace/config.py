@@ -29,6 +29,19 @@ class Settings:
     base_url: str
     smtp_url: str | None
     email_sender: str
+    inps: "InpsSettings | None" = None
+
+
+@dataclass(frozen=True)
+class InpsSettings:
+    """How a municipality asks INPS for an ISEE over PDND: where, as whom, for what, signed by the key in a file."""
+
+    token_url: str
+    isee_url: str
+    client_id: str
+    key_id: str
+    purpose_id: str
+    key_file: Path
 
 
 def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -54,7 +67,17 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         base_url=environment.get("BASE_URL") or f"http://127.0.0.1:{port}",
         smtp_url=environment.get("SMTP_URL") or None,
         email_sender=environment.get("EMAIL_SENDER") or "Condiviso <condiviso@localhost.invalid>",
+        inps=_inps(environment),
     )
+
+
+def _inps(environment: Mapping[str, str]) -> InpsSettings | None:
+    """PDND_TOKEN_URL, INPS_ISEE_URL, PDND_CLIENT_ID, PDND_KEY_ID, PDND_PURPOSE_ID, PDND_KEY_FILE: all, or nothing."""
+    names = ("PDND_TOKEN_URL", "INPS_ISEE_URL", "PDND_CLIENT_ID", "PDND_KEY_ID", "PDND_PURPOSE_ID", "PDND_KEY_FILE")
+    token_url, isee_url, client_id, key_id, purpose_id, key_file = (environment.get(name, "") for name in names)
+    if not all((token_url, isee_url, client_id, key_id, purpose_id, key_file)):
+        return None
+    return InpsSettings(token_url, isee_url, client_id, key_id, purpose_id, Path(key_file))
 
 
 def _stand_in(var: Path, environment: Mapping[str, str]) -> str | None:

@@ -17,6 +17,7 @@ from marketplace.db import Scope, db, set_scope
 
 ROOMS = (
     "marketplace.messages.operations",
+    "marketplace.households.jobs",
     "marketplace.slots.jobs",
     "marketplace.safety.operations",
     "marketplace.rounds.jobs",

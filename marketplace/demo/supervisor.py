@@ -18,6 +18,7 @@ from marketplace import create_app
 from marketplace.accounts.models import Municipality
 from marketplace.config import Settings
 from marketplace.db import db
+from marketplace.demo import inps
 from marketplace.demo.city import REGGIO_EMILIA
 from marketplace.demo.history import make_demo
 from marketplace.demo.payments.seed import save_ways_to_pay
@@ -59,6 +60,7 @@ def run(settings: Settings, say: Say) -> None:
                     Child("web", lambda: serve(app, listener), orphaned=signal.SIGTERM),
                     Child("worker", lambda: work_for_ever(app, installation.app_url)),
                     Child("payments", lambda: stand_in_for_payments(settings)),
+                    Child("inps", lambda: stand_in_for_inps(settings)),
                 ],
                 settings.var / "log",
             )
@@ -79,14 +81,15 @@ def make_city_once(app: Application, say: Say) -> None:
         if db.session.exec(real).first() is None:
             make_demo(db.session, datetime.now(UTC), say)
             save_ways_to_pay(db.session, app.config["SETTINGS"].var, REGGIO_EMILIA)
+            inps.write_known(db.session, app.config["SETTINGS"].var, REGGIO_EMILIA)
         db.session.close()
         db.engine.dispose()  # connections may not be shared with the processes that are forked next
 
 
 def with_stand_ins(settings: Settings) -> Settings:
     """The same installation as a demo: payments go to the local double, mail stays here."""
-    with bind(0) as free:
-        payments_port = free.getsockname()[1]
+    with bind(0) as free, bind(0) as another:
+        payments_port, inps_port = free.getsockname()[1], another.getsockname()[1]
     return dataclasses.replace(
         settings,
         demo=True,
@@ -95,6 +98,7 @@ def with_stand_ins(settings: Settings) -> Settings:
         stripe_webhook_secret=f"whsec_{secrets.token_urlsafe(24)}",
         stripe_base_address=f"http://127.0.0.1:{payments_port}",
         base_url=f"http://127.0.0.1:{settings.port}",
+        inps=inps.settings_of(settings.var, inps_port),
     )
 
 
@@ -107,6 +111,12 @@ def stand_in_for_payments(settings: Settings) -> None:
     sys.argv = ["payments", "--port", port, "--var", str(settings.var)]
     sys.argv += ["--webhook-url", settings.base_url + WEBHOOK_PATH]
     main()
+
+
+def stand_in_for_inps(settings: Settings) -> None:
+    """Run INPS's double in this process."""
+    assert settings.inps is not None
+    inps.serve(settings.inps)
 
 
 def _wait_until_ready(settings: Settings, tree: Tree, say: Say) -> None:

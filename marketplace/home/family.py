@@ -16,6 +16,8 @@ from marketplace.db import db
 from marketplace.filters import subject_words
 from marketplace.home.own_data import own_data
 from marketplace.households import operations as households
+from marketplace.households.means_tests import counting_on, list_means_tests
+from marketplace.households.models import Household
 from marketplace.needs import drafts
 from marketplace.needs import operations as needs
 from marketplace.needs.models import Need, NeedState, Service
@@ -23,6 +25,8 @@ from marketplace.rounds.estimate import find_programme
 from marketplace.slots import agenda, queries
 from marketplace.statements.models import Statement, StatementState
 from marketplace.vouchers.models import HoldState, Programme, VoucherHold
+from marketplace.vouchers.rules import find_rule, list_decisions
+from marketplace.vouchers.wording import rule_sentences
 from marketplace.web import actor, allow, now, today
 
 blueprint = Blueprint("family", __name__)
@@ -39,6 +43,7 @@ class Voucher:
     programme: Programme | None
     held_cents: int
     used_cents: int
+    rule: tuple[str, ...] = ()
 
 
 @blueprint.get("/oggi")
@@ -110,10 +115,15 @@ def download_own_data() -> Response:
 @allow(Role.FAMILY)
 def vouchers() -> str:
     """Am I entitled, to how much, and how much is left."""
+    mine = households.get_household(db.session, actor())
+    tests = list_means_tests(db.session, mine.municipality_id, [mine.id]).get(mine.id, [])
+    counting = counting_on(tests, today())
     return render_template(
         "home/vouchers.html",
         vouchers=list_vouchers(),
-        means_test=households.find_means_test(db.session, actor()),
+        means_test=counting,
+        newest=households.find_means_test(db.session, actor()),
+        decisions=list_decisions(db.session, mine.municipality_id, mine.id),
         today=today(),
     )
 
@@ -129,12 +139,16 @@ def list_vouchers() -> list[Voucher]:
         .group_by(Need.service, VoucherHold.state)
     ):
         sums[Service(service)][HoldState(state)] = int(used if state == HoldState.COMMITTED else held)
-    return [
-        Voucher(
-            service,
-            find_programme(db.session, mine, service, today()),
-            sums[service].get(HoldState.HELD, 0),
-            sums[service].get(HoldState.COMMITTED, 0),
-        )
-        for service in Service
-    ]
+    return [_voucher(mine, service, sums[service]) for service in Service]
+
+
+def _voucher(mine: Household, service: Service, sums: dict[HoldState, int]) -> Voucher:
+    programme = find_programme(db.session, mine, service, today())
+    version = find_rule(db.session, mine.municipality_id, programme.id, today()) if programme else None
+    return Voucher(
+        service,
+        programme,
+        sums.get(HoldState.HELD, 0),
+        sums.get(HoldState.COMMITTED, 0),
+        tuple(rule_sentences(version.as_rule)) if version else (),
+    )

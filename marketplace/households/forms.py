@@ -200,3 +200,5 @@ class MeansTestForm(FlaskForm):
     """The household's ISEE."""
 
     isee = EurosField(_("ISEE"), validators=[InputRequired(_("Scrivi l'importo dell'attestazione ISEE"))])
+    is_resident = BooleanField(_("Risiediamo in questo Comune"))
+    has_disability = BooleanField(_("Nel nucleo c'è una persona con disabilità"))

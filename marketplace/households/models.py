@@ -68,7 +68,10 @@ class MeansTestState(StrEnum):
 
 
 class MeansTest(Row, table=True):
-    """An ISEE as declared or verified; valid to 31 December; a correction is a new row, the newest counts."""
+    """An ISEE as declared or verified; valid to 31 December; a correction is a new row, the newest counts.
+
+    `attestation` is the number of INPS's attestation, where that was seen.
+    """
 
     __tablename__ = "means_test"
     __table_args__ = (refers("household"),)
@@ -77,13 +80,22 @@ class MeansTest(Row, table=True):
     isee_cents: str = Field(sa_type=SealedText)
     state: MeansTestState = Field(sa_type=choice(MeansTestState))
     valid_until: date
+    counts_from: date | None = None
+    is_resident: bool | None = None
+    disability: str | None = Field(default=None, sa_type=SealedText)
+    attestation: str = Field(default="", max_length=60)
     decided_by: UUID | None = None
     created_at: datetime
 
     @property
     def valid_from(self) -> date:
-        """The first day on which it counts."""
-        return self.created_at.astimezone(ROME).date()
+        """The first day on which it counts: that of its making, but for a correction of what was before it."""
+        return self.counts_from or self.created_at.astimezone(ROME).date()
+
+    @property
+    def has_disability(self) -> bool:
+        """Whether somebody of the household has a disability (sealed: health data)."""
+        return self.disability == "yes"
 
     @property
     def held_until(self) -> date:
@@ -95,3 +107,25 @@ class MeansTest(Row, table=True):
     def counts_on(self, day: date) -> bool:
         """Whether it counts on a day, if nothing newer does."""
         return self.valid_from <= day <= self.held_until
+
+
+class IseeOutcome(StrEnum):
+    """What INPS said of a declared ISEE."""
+
+    AGREES = "agrees"
+    DIFFERS = "differs"
+    MISSING = "missing"
+
+
+class IseeAnswer(Row, table=True):
+    """INPS's answer about one declared means test: what it holds, as of `asked_at`."""
+
+    __tablename__ = "isee_answer"
+    __table_args__ = (refers("means_test"),)
+
+    means_test_id: UUID = Field(index=True)
+    household_id: UUID
+    outcome: IseeOutcome = Field(sa_type=choice(IseeOutcome))
+    isee_cents: str | None = Field(default=None, sa_type=SealedText)
+    attestation: str = Field(default="", max_length=60)
+    asked_at: datetime

@@ -208,7 +208,15 @@ def remove_person(session: Session, by: Actor, now: datetime, person_id: UUID) -
     session.flush()
 
 
-def declare_means_test(session: Session, by: Actor, now: datetime, today: date, isee_cents: int) -> MeansTest:
+def declare_means_test(
+    session: Session,
+    by: Actor,
+    now: datetime,
+    today: date,
+    isee_cents: int,
+    is_resident: bool | None = None,
+    has_disability: bool = False,
+) -> MeansTest:
     """The ISEE as the family declares it, valid to 31 December; an officer verifies it. Newest counts."""
     if isee_cents < 0:
         raise Rejected(N_("L'ISEE non può essere sotto zero."))
@@ -217,7 +225,8 @@ def declare_means_test(session: Session, by: Actor, now: datetime, today: date, 
     newest = find_means_test(session, by)
     valid_until = date(today.year, 12, 31)
     stands = newest is not None and newest.state != MeansTestState.REFUSED and newest.valid_until == valid_until
-    if newest is not None and stands and int(newest.isee_cents) == isee_cents:
+    said = (isee_cents, is_resident, has_disability)
+    if newest is not None and stands and said == (int(newest.isee_cents), newest.is_resident, newest.has_disability):
         return newest
     test = MeansTest(
         municipality_id=by.municipality_id,
@@ -225,6 +234,8 @@ def declare_means_test(session: Session, by: Actor, now: datetime, today: date, 
         isee_cents=str(isee_cents),
         state=MeansTestState.DECLARED,
         valid_until=valid_until,
+        is_resident=is_resident,
+        disability="yes" if has_disability else None,
         created_at=now,
     )
     session.add(test)

@@ -154,9 +154,15 @@ def change_contacts() -> ResponseReturnValue:
 def declare_means_test() -> ResponseReturnValue:
     """The household's ISEE, declared by the family and verified by the Comune."""
     newest = households.find_means_test(db.session, actor())
-    form = MeansTestForm(isee=None if newest is None else int(newest.isee_cents))
+    form = MeansTestForm(
+        isee=None if newest is None else int(newest.isee_cents),
+        is_resident=newest is None or newest.is_resident is not False,
+        has_disability=newest is not None and newest.has_disability,
+    )
     if form.validate_on_submit() and form.isee.data is not None:
-        households.declare_means_test(db.session, actor(), now(), today(), form.isee.data)
+        households.declare_means_test(
+            db.session, actor(), now(), today(), form.isee.data, form.is_resident.data, form.has_disability.data
+        )
         flash(_("Salvato. Il Comune lo verifica: fino ad allora vale come l'hai dichiarato."), "success")
         return redirect(onward(url_for("households.profile")), code=303)
     page = render_template("households/means_test.html", form=form, means_test=newest, until=date(today().year, 12, 31))

@@ -102,7 +102,9 @@ HOUSEHOLD_GUARDED = {
     "household": "id", "person": "household_id", "means_test": "household_id", "need_draft": "household_id",
     "statement": "household_id", "statement_line": "household_id", "payment": "household_id",
 }  # fmt: skip
-HOUSEHOLD_GUARDED_LATER = {"calendar_feed": "household_id"}
+HOUSEHOLD_GUARDED_LATER = {
+    "calendar_feed": "household_id", "isee_answer": "household_id", "voucher_decision": "household_id",
+}  # fmt: skip
 PROVIDER_GUARDED = {"provider_document": "provider_id", "payout": "provider_id"}
 # Anybody may write a row of these, and only the municipality's staff ever reads one.
 STAFF_READS = ("danger_report", "danger_answer")

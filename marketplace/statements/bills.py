@@ -31,13 +31,17 @@ BATCH_ROWS = 5000
 
 # A row for each member of each meeting before :until that took place or was cancelled. A member counts from the day
 # on which it was confirmed to the day on which it left; the newest attendance as of :as_of counts. Where an officer
-# decided that the fund bears a contested line, its family's cap for that meeting is nothing.
+# decided that the fund bears a contested line, its family's cap for that meeting is nothing. Whom a corrected means
+# test took the voucher pays without it: its cap is then that of the whole share.
 _MEMBERS = """
 select mt.id as meeting_id, mt.held_on, mt.state as meeting_state, mt.provider_id, s.id as slot_id, s.venue_id, s.topic,
        s.service, s.rate_cents_per_hour, s.extra_seat_cents_per_hour, s.venue_cents_per_hour, s.minutes_min,
        m.id as membership_id, m.household_id, m.seats, m.start_minute, m.end_minute, m.programme_id,
-       case when c.id is null then m.cap_cents else 0 end as cap_cents, c.id is not null as is_forgiven,
-       m.subsidy_percent, m.subsidy_cap_cents_per_hour, coalesce({held}, 0) as held_cents, a.presence,
+       case when c.id is not null then 0 when d.is_entitled is false then m.cap_cents + m.held_cents
+            else m.cap_cents end as cap_cents,
+       c.id is not null as is_forgiven, coalesce(d.is_entitled, true) as is_entitled,
+       case when d.is_entitled is false then null else m.subsidy_percent end as subsidy_percent,
+       m.subsidy_cap_cents_per_hour, coalesce({held}, 0) as held_cents, a.presence,
        n.person_id, n.age, {extra} as extra_cents
 from meeting mt
 join slot s on s.municipality_id = mt.municipality_id and s.id = mt.slot_id
@@ -51,6 +55,11 @@ left join lateral (
     where a.municipality_id = mt.municipality_id and a.meeting_id = mt.id and a.membership_id = m.id
       and a.recorded_at <= :as_of
     order by a.recorded_at desc, a.id desc limit 1) a on true
+left join lateral (
+    select is_entitled from voucher_decision v
+    where v.municipality_id = m.municipality_id and v.household_id = m.household_id and v.programme_id = m.programme_id
+      and v.from_day <= mt.held_on and v.decided_at <= :as_of
+    order by v.decided_at desc, v.id desc limit 1) d on true
 left join contest c on c.municipality_id = mt.municipality_id and c.meeting_id = mt.id and c.membership_id = m.id
      and c.outcome = 'fund' and c.decided_at <= :as_of
 where mt.municipality_id = :municipality and mt.held_on < :until and mt.state <> 'dissolved' and {which}
@@ -81,7 +90,11 @@ _KNOWN_BETTER = """greatest(
      (select max(a2.recorded_at) from attendance a2
       where a2.municipality_id = mt.municipality_id and a2.meeting_id = mt.id and a2.recorded_at <= :as_of),
      (select max(c2.decided_at) from contest c2 where c2.municipality_id = mt.municipality_id
-        and c2.meeting_id = mt.id and c2.outcome = 'fund' and c2.decided_at <= :as_of))
+        and c2.meeting_id = mt.id and c2.outcome = 'fund' and c2.decided_at <= :as_of),
+     (select max(v2.decided_at) from voucher_decision v2
+      join membership m2 on m2.municipality_id = v2.municipality_id and m2.household_id = v2.household_id
+           and m2.programme_id = v2.programme_id and m2.slot_id = mt.slot_id
+      where v2.municipality_id = mt.municipality_id and v2.from_day <= mt.held_on and v2.decided_at <= :as_of))
    > (select max(c.closed_at) from statement_line l
       join statement st on st.municipality_id = l.municipality_id and st.id = l.statement_id
       join month_closing c on c.municipality_id = st.municipality_id and c.month = st.month

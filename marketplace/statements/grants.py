@@ -106,7 +106,8 @@ class Grants:
         """The bill with what the rules grant above what was promised, and each decision by its membership."""
         granted: dict[UUID, Granted] = {}
         for member, line in zip(members, bill.lines, strict=True):
-            rule = self._rule_on(member.programme_id, member.held_on) if member.programme_id else None
+            asked = member.programme_id and member.is_entitled
+            rule = self._rule_on(member.programme_id, member.held_on) if asked else None
             if rule is not None and line.share_cents and is_subsidised(line.attendee, absences):
                 granted[member.membership_id] = self._decided(rule, member, line)
         if not granted:
@@ -129,6 +130,8 @@ class Grants:
             seats=member.seats,
             service=member.service,
             age=member.age,
+            is_resident=None if test is None else test.is_resident,
+            has_disability=test is not None and test.has_disability,
         )
         history = self._history(member)
         decision = decide(self._parsed[version.id], use, history)

@@ -30,7 +30,11 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
         N_("Una famiglia paga più del suo tetto"),
         """select l.meeting_id::text, l.net_cents || ' sopra ' || m.cap_cents from statement_line l
            join membership m on m.municipality_id = l.municipality_id and m.id = l.membership_id
-           where l.municipality_id = :city and l.net_cents > m.cap_cents""",
+           join meeting mt on mt.municipality_id = l.municipality_id and mt.id = l.meeting_id
+           where l.municipality_id = :city and l.net_cents > m.cap_cents
+             and (l.net_cents > m.cap_cents + m.held_cents or not exists (select 1 from voucher_decision v
+               where v.municipality_id = m.municipality_id and v.household_id = m.household_id
+                 and v.programme_id = m.programme_id and v.from_day <= mt.held_on and not v.is_entitled))""",
     ),
     (
         N_("Il budget di una settimana non torna con i suoi impegni"),

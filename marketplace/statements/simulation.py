@@ -118,4 +118,6 @@ def _use(row: Any, tests: Mapping[UUID, Sequence[MeansTest]]) -> Use:
         isee=None if test is None else Decimal(test.isee_cents) / 100,
         seats=row.seats,
         age=row.age,
+        is_resident=None if test is None else test.is_resident,
+        has_disability=test is not None and test.has_disability,
     )

@@ -262,3 +262,12 @@ def _euros(cents: int) -> str:
 
 def _cents(amount: Decimal | None) -> int | None:
     return None if amount is None else int(amount * 100)
+
+
+class CorrectionForm(FlaskForm):
+    """The right ISEE of a family, and why the one before was wrong."""
+
+    isee = EurosField(_("ISEE giusto"), [InputRequired(_("Scrivi l'ISEE"))])
+    from_day = DateField(_("Vale dal"), [InputRequired(_("Scrivi da quando vale"))])
+    attestation = StringField(_("Numero dell'attestazione"), [Optional(), Length(max=60)])
+    reason = TextAreaField(_("Motivo"), [DataRequired(_("Scrivi il motivo")), Length(max=300)])

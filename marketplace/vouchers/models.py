@@ -117,3 +117,27 @@ class VoucherHold(Row, table=True):
     committed_cents: int = cents(0)
     state: HoldState = Field(default=HoldState.HELD, sa_type=choice(HoldState))
     created_at: datetime
+
+
+class VoucherDecision(Row, table=True):
+    """By a corrected means test a household has, or has not, a programme's voucher from a day on; the newest counts.
+
+    Meetings that are billed already are billed again: the difference is a line of the next statement.
+    """
+
+    __tablename__ = "voucher_decision"
+    __table_args__ = (
+        refers("household"),
+        refers("programme"),
+        refers("means_test"),
+        Index("decision_by_household", "municipality_id", "household_id", "programme_id"),
+    )
+
+    household_id: UUID
+    programme_id: UUID
+    means_test_id: UUID
+    is_entitled: bool
+    from_day: date
+    reason: str = Field(max_length=300)
+    decided_at: datetime
+    decided_by: UUID | None = None

@@ -12,7 +12,8 @@ from sqlmodel import Session, col, select
 from marketplace.accounts.models import Actor, Role
 from marketplace.accounts.operations import record
 from marketplace.errors import Conflict, Forbidden, NotFound, Rejected
-from marketplace.households.models import Household, MeansTest, MeansTestState
+from marketplace.households.means_tests import list_means_tests
+from marketplace.households.models import Household, IseeAnswer, MeansTest, MeansTestState
 from marketplace.vouchers.models import Programme, ProgrammeWeek
 from marketplace.words import N_
 
@@ -32,13 +33,24 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A means test that waits for an officer."""
+    """A means test that waits for an officer; `answer` is the newest of INPS, None before it was asked."""
 
     means_test_id: UUID
+    household_id: UUID
     family: str
     isee_cents: int
     declared_at: datetime
     valid_until: date
+    answer: IseeAnswer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A family with its newest means test."""
+
+    household_id: UUID
+    family: str
+    test: MeansTest
 
 
 def list_programmes(session: Session, municipality_id: str) -> list[Programme]:
@@ -158,25 +170,57 @@ def list_declared(session: Session, municipality_id: str) -> list[Declared]:
     same_household = (col(Household.municipality_id) == MeansTest.municipality_id) & (
         col(Household.id) == MeansTest.household_id
     )
+    newest_ids = select(newest.c.id)
     found = session.exec(
         select(MeansTest, Household)
         .join(Household, same_household)
         .where(
             MeansTest.municipality_id == municipality_id,
-            col(MeansTest.id).in_(select(newest.c.id)),
+            col(MeansTest.id).in_(newest_ids),
             MeansTest.state == MeansTestState.DECLARED,
         )
         .order_by(col(MeansTest.created_at), col(MeansTest.id))
     )
+    answers = {
+        answer.means_test_id: answer
+        for answer in session.exec(
+            select(IseeAnswer)
+            .where(IseeAnswer.municipality_id == municipality_id, col(IseeAnswer.means_test_id).in_(newest_ids))
+            .order_by(col(IseeAnswer.asked_at))
+        )
+    }
     return [
         Declared(
             test.id,
+            household.id,
             f"{household.family_name} {household.given_name}",
             int(test.isee_cents),
             test.created_at,
             test.valid_until,
+            answers.get(test.id),
         )
         for test, household in found
+    ]
+
+
+def find_families(session: Session, municipality_id: str, name: str, limit: int = 20) -> list[Known]:
+    """Families by the beginning of their name, those with a means test, in order of name."""
+    if not name.strip():
+        return []
+    households = session.exec(
+        select(Household)
+        .where(
+            Household.municipality_id == municipality_id,
+            col(Household.family_name).istartswith(name.strip(), autoescape=True),
+        )
+        .order_by(col(Household.family_name), col(Household.given_name), col(Household.id))
+        .limit(limit)
+    ).all()
+    tests = list_means_tests(session, municipality_id, [one.id for one in households])
+    return [
+        Known(one.id, f"{one.family_name} {one.given_name}", tests[one.id][-1])
+        for one in households
+        if tests.get(one.id)
     ]
 
 
@@ -203,6 +247,8 @@ def decide_means_test(session: Session, by: Actor, now: datetime, means_test_id:
         isee_cents=declared.isee_cents,
         state=state,
         valid_until=declared.valid_until,
+        is_resident=declared.is_resident,
+        disability=declared.disability,
         decided_by=by.user_id,
         created_at=now,
     )

@@ -16,7 +16,7 @@ from marketplace.accounts.operations import record
 from marketplace.accounts.policy import get_policy
 from marketplace.errors import Forbidden, Rejected
 from marketplace.needs.models import Need
-from marketplace.vouchers.models import HoldState, Programme, ProgrammeRule, VoucherHold
+from marketplace.vouchers.models import HoldState, Programme, ProgrammeRule, VoucherDecision, VoucherHold
 from marketplace.vouchers.notices import tell_rule_changes
 from marketplace.vouchers.programmes import get_programme
 from marketplace.words import N_
@@ -181,3 +181,19 @@ def _tell_holders(session: Session, now: datetime, programme: Programme, version
         .distinct()
     ).all()
     tell_rule_changes(session, now, programme, households, day, f"rule {version.id} {day}")
+
+
+def list_decisions(
+    session: Session, municipality_id: str, household_id: UUID
+) -> Sequence[tuple[VoucherDecision, Programme]]:
+    """What corrections decided of a household's vouchers, the newest first."""
+    same = (col(Programme.municipality_id) == VoucherDecision.municipality_id) & (
+        col(Programme.id) == VoucherDecision.programme_id
+    )
+    found = session.exec(
+        select(VoucherDecision, Programme)
+        .join(Programme, same)
+        .where(VoucherDecision.municipality_id == municipality_id, VoucherDecision.household_id == household_id)
+        .order_by(col(VoucherDecision.decided_at).desc(), col(VoucherDecision.id))
+    )
+    return [(decision, programme) for decision, programme in found]

@@ -2,13 +2,15 @@
 
 from datetime import timedelta
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from marketplace.accounts.models import Role
 from marketplace.db import db
 from marketplace.errors import MarketplaceError
+from marketplace.households.inps import can_ask
+from marketplace.households.jobs import request_lookup
 from marketplace.providers.forms import SERVICES
 from marketplace.vouchers import programmes
 from marketplace.vouchers.forms import ProgrammeForm
@@ -83,9 +85,23 @@ def end(programme_id: str) -> ResponseReturnValue:
 @allow(Role.OFFICER)
 def means_tests() -> str:
     """Declared means tests, oldest first."""
+    name = request.args.get("famiglia", "")
     return render_template(
-        "vouchers/means_tests.html", waiting=programmes.list_declared(db.session, actor().municipality_id)
+        "vouchers/means_tests.html",
+        waiting=programmes.list_declared(db.session, actor().municipality_id),
+        can_ask=can_ask(),
+        name=name,
+        families=programmes.find_families(db.session, actor().municipality_id, name),
     )
+
+
+@blueprint.post("/comune/isee/<means_test_id>/inps")
+@allow(Role.OFFICER)
+def ask_inps(means_test_id: str) -> ResponseReturnValue:
+    """Look a declared ISEE up at INPS."""
+    request_lookup(db.session, actor(), now(), id_from(means_test_id))
+    flash(_("Domanda inviata all'INPS: la risposta compare qui tra poco."), "success")
+    return redirect(url_for("vouchers.means_tests"), code=303)
 
 
 @blueprint.post("/comune/isee/<means_test_id>/<any(verificato, respinto):outcome>")
