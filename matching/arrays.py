@@ -19,7 +19,8 @@ NOTHING = -(1 << 40)
 HOMES = -1
 NO_PROGRAMME = -2
 SHARE_MAX = 1 << 31
-MODES = {Mode.CLASS: 0, Mode.PRESENCE: 1, Mode.ROUND: 2}
+CLASS, PRESENCE, ROUND = range(3)
+MODES = {Mode.CLASS: CLASS, Mode.PRESENCE: PRESENCE, Mode.ROUND: ROUND}
 
 Ints = npt.NDArray[np.int64]
 Table = npt.NDArray[np.int32]

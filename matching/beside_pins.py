@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from matching.arrays import HOMES, City, Ints
+from matching.arrays import HOMES, ROUND, City, Ints
 from matching.candidates import (
     ceiling_with,
     common_windows,
@@ -21,12 +21,11 @@ from matching.groups import (
     C_NEED,
     C_OFFERS,
     CANDIDATE_FIELDS,
-    ROUND,
     Effort,
     Found,
     Site,
-    distance_km,
 )
+from matching.pairs import Bits, distance_km
 
 
 @compiled
@@ -94,11 +93,12 @@ def sessions_beside(city: City, pin: int, here: Ints, stretches: Ints) -> Ints:
 
 
 @compiled
-def seek_beside_pin(city: City, pin: int, all_: Ints, effort: Effort, found: Found) -> None:
+def seek_beside_pin(city: City, pairs: Bits, pin: int, all_: Ints, effort: Effort, found: Found) -> None:
     """The columns of one pinned slot: as it stands, and with every group that may join it."""
     pinned, venues = city.pins[pin], city.venues
     at_venue = pinned.place >= 0 and pinned.place < len(venues)
     site = Site(
+        pairs,
         pinned.provider,
         pinned.service,
         pinned.place,

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from matching.arrays import HOMES, NO_LIMIT, NOTHING, City, Flags, Ints
+from matching.arrays import CLASS, HOMES, NO_LIMIT, NOTHING, PRESENCE, ROUND, City, Flags, Ints
+from matching.classes import seek_classes
 from matching.compiled import compiled
 from matching.groups import (
     C_CEILING,
@@ -11,15 +12,13 @@ from matching.groups import (
     C_NEED,
     C_OFFERS,
     CANDIDATE_FIELDS,
-    CLASS,
-    PRESENCE,
-    ROUND,
     Effort,
     Found,
     Site,
-    distance_km,
+    clear_of_pins,
     seek_groups,
 )
+from matching.pairs import Bits, distance_km
 from matching.pricing import net_of
 
 DAYS = 7
@@ -83,20 +82,6 @@ def ceiling_with(city: City, provider: int, service: int, offers: int, need: int
             least = min(least, net_of(needs, need, cost * seats // (60 * most)))
         bit += 1
     return int(limit - (sessions - 1) * least)
-
-
-@compiled
-def clear_of_pins(city: City, provider: int, place: int, day: int, start: int, end: int, pin: int) -> bool:
-    """Whether a time is free of the provider's pinned slots (but `pin` itself), the way between places included."""
-    pins = city.pins
-    for i in range(city.providers[provider].pins_from, city.providers[provider].pins_to):
-        other = city.lists[i]
-        if other == pin or pins[other].day != day:
-            continue
-        gap = 0 if pins[other].place == place and place != HOMES else city.providers[provider].gap
-        if start < pins[other].end + gap and pins[other].start - gap < end:
-            return False
-    return True
 
 
 @compiled
@@ -217,10 +202,20 @@ def seek(city: City, site: Site, here: Ints, times: Ints, stretches: Ints, found
         session[1] = session[0] + city.needs[site.host].length
         count = 0
         for j in range(len(times)):
-            if times[j, 0] != 0 or j == i:
+            end = times[j, 1] + city.needs[here[C_NEED, times[j, 0]]].length
+            if (times[j, 0] != 0 and session[0] <= times[j, 1] and end <= session[1]) or j == i:
                 inside[count] = times[j]
                 count += 1
         seek_groups(city, site, here, inside[:count], session, stretches[:0], found)
+
+
+@compiled
+def seek_at(city: City, site: Site, here: Ints, rows: Ints, fits: Flags, stretches: Ints, found: Found) -> None:
+    """The groups of the candidates `here`, which are the rows `rows` of `fits`."""
+    if city.services[site.service].mode == CLASS:
+        seek_classes(city, site, here, rows, fits, stretches, found)
+    else:
+        seek(city, site, here, sessions_at(city, site, here, rows, fits, stretches), stretches, found)
 
 
 @compiled
@@ -234,7 +229,9 @@ def seats_of(city: City, provider: int, service: int, venue: int) -> int:
 
 
 @compiled
-def seek_venues(city: City, provider: int, service: int, all_: Ints, fits: Flags, effort: Effort, found: Found) -> None:
+def seek_venues(
+    city: City, pairs: Bits, provider: int, service: int, all_: Ints, fits: Flags, effort: Effort, found: Found
+) -> None:
     """Columns of one provider and service at its venues."""
     needs, venues = city.needs, city.venues
     for i in range(city.providers[provider].venues_from, city.providers[provider].venues_to):
@@ -254,9 +251,8 @@ def seek_venues(city: City, provider: int, service: int, all_: Ints, fits: Flags
             if len(stretches) == 0:
                 continue
             day_max = city.providers[provider].day_max
-            site = Site(provider, service, venue, day, -1, seats, venues[venue].cost, -1, day_max, effort)
-            times = sessions_at(city, site, here, rows, fits[day], stretches)
-            seek(city, site, here, times, stretches, found)
+            site = Site(pairs, provider, service, venue, day, -1, seats, venues[venue].cost, -1, day_max, effort)
+            seek_at(city, site, here, rows, fits[day], stretches, found)
 
 
 @compiled
@@ -268,7 +264,9 @@ def reaches(city: City, provider: int, need: int) -> bool:
 
 
 @compiled
-def seek_homes(city: City, provider: int, service: int, all_: Ints, fits: Flags, effort: Effort, found: Found) -> None:
+def seek_homes(
+    city: City, pairs: Bits, provider: int, service: int, all_: Ints, fits: Flags, effort: Effort, found: Found
+) -> None:
     """Columns of one provider and service at the homes of hosts, and of needs alone."""
     needs = city.needs
     seats, day_max = seats_of(city, provider, service, -1), city.providers[provider].day_max
@@ -293,14 +291,15 @@ def seek_homes(city: City, provider: int, service: int, all_: Ints, fits: Flags,
             if not fits[day, row].any():
                 continue
             place = len(city.venues) + host
-            site = Site(provider, service, place, day, -1, seats, 0, host, day_max, effort)
+            site = Site(pairs, provider, service, place, day, -1, seats, 0, host, day_max, effort)
             stretches = common_windows(city, provider, place, day)
-            times = sessions_at(city, site, here, rows, fits[day], stretches)
-            seek(city, site, here, times, stretches, found)
+            seek_at(city, site, here, rows, fits[day], stretches, found)
 
 
 @compiled
-def seek_rounds(city: City, provider: int, service: int, all_: Ints, fits: Flags, effort: Effort, found: Found) -> None:
+def seek_rounds(
+    city: City, pairs: Bits, provider: int, service: int, all_: Ints, fits: Flags, effort: Effort, found: Found
+) -> None:
     """Rounds of one provider and service."""
     near = np.zeros(all_.shape[1], np.bool_)
     for row in range(all_.shape[1]):
@@ -311,6 +310,6 @@ def seek_rounds(city: City, provider: int, service: int, all_: Ints, fits: Flags
     for day in range(DAYS):
         stretches = common_windows(city, provider, HOMES, day)
         if len(stretches) and len(rows):
-            site = Site(provider, service, HOMES, day, -1, seats, 0, -1, day_max, effort)
+            site = Site(pairs, provider, service, HOMES, day, -1, seats, 0, -1, day_max, effort)
             times = sessions_at(city, site, here, rows, fits[day], stretches)
             seek(city, site, here, times, stretches, found)

@@ -4,23 +4,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matching.arrays import NO_LIMIT, City, Ints, Table
+from matching.arrays import NO_LIMIT, ROUND, City, Ints, Table
 from matching.beside_pins import seek_beside_pin
 from matching.candidates import DAYS, cover, seek_homes, seek_rounds, seek_venues, starts_by_day
 from matching.compiled import compiled
 from matching.groups import (
     COLUMN_COUNT,
-    COLUMN_FIELDS,
     DAY,
     MEMBER_COUNT,
-    MEMBER_FIELDS,
     MEMBERS,
     NEED,
-    ROUND,
     SHARE,
     Effort,
     Found,
 )
+from matching.pairs import Bits
 from matching.pricing import net_of
 
 
@@ -49,7 +47,7 @@ class Columns(NamedTuple):
 
 
 @compiled
-def find_columns(city: City, provider: int, effort: Effort, found: Found) -> None:
+def find_columns(city: City, pairs: Bits, provider: int, effort: Effort, found: Found) -> None:
     """Everything that one provider could do, pinned slots first; then what no need could use is dropped."""
     first, last = city.providers[provider].offers_from, city.providers[provider].offers_to
     for offer in range(first, last):
@@ -62,15 +60,15 @@ def find_columns(city: City, provider: int, effort: Effort, found: Found) -> Non
         all_ = cover(city, provider, service)
         for i in range(city.providers[provider].pins_from, city.providers[provider].pins_to):
             if city.pins[city.lists[i]].service == service:
-                seek_beside_pin(city, city.lists[i], all_, effort, found)
+                seek_beside_pin(city, pairs, city.lists[i], all_, effort, found)
         if all_.shape[1] == 0:
             continue
         fits = starts_by_day(city, provider, all_)
         if city.services[service].mode == ROUND:
-            seek_rounds(city, provider, service, all_, fits, effort, found)
+            seek_rounds(city, pairs, provider, service, all_, fits, effort, found)
         else:
-            seek_venues(city, provider, service, all_, fits, effort, found)
-            seek_homes(city, provider, service, all_, fits, effort, found)
+            seek_venues(city, pairs, provider, service, all_, fits, effort, found)
+            seek_homes(city, pairs, provider, service, all_, fits, effort, found)
 
 
 @compiled
@@ -88,26 +86,24 @@ def drop_useless(city: City, found: Found, best: Ints) -> None:
                 best[need, day] = min(best[need, day], net_of(city.needs, need, members[i, SHARE]))
             member += columns[column, MEMBERS]
         kept, kept_members, member = 0, 0, 0
+        useful = np.ones(counts[COLUMN_COUNT], np.bool_)
+        for column in range(counts[COLUMN_COUNT]):
+            for i in range(member, member + columns[column, MEMBERS]):
+                need, share = members[i, NEED], members[i, SHARE]
+                useful[column] &= _is_useful(city, best, columns[column, DAY], need, share)
+            member += columns[column, MEMBERS]
+        for i in range(member):
+            best[members[i, NEED], :] = NO_LIMIT
+        member = 0
         for column in range(counts[COLUMN_COUNT]):
             size = columns[column, MEMBERS]
-            useful = True
-            for i in range(member, member + size):
-                useful = useful and _is_useful(city, best, columns[column, DAY], members[i, NEED], members[i, SHARE])
-            if useful:
-                for field in range(COLUMN_FIELDS):
-                    columns[kept, field] = columns[column, field]
+            if useful[column]:
+                columns[kept] = columns[column]
                 for i in range(size):
-                    for field in range(MEMBER_FIELDS):
-                        members[kept_members + i, field] = members[member + i, field]
+                    members[kept_members + i] = members[member + i]
                 kept += 1
                 kept_members += size
             member += size
-        for i in range(member):
-            for day in range(DAYS):
-                best[members[i, NEED], day] = NO_LIMIT
-        for i in range(kept_members):
-            for day in range(DAYS):
-                best[members[i, NEED], day] = NO_LIMIT
         changed = kept < counts[COLUMN_COUNT]
         counts[COLUMN_COUNT], counts[MEMBER_COUNT] = kept, kept_members
         if not changed:

@@ -11,7 +11,7 @@ from math import ceil
 
 import numpy as np
 
-from matching.arrays import NO_LIMIT, City, Ints
+from matching.arrays import NO_LIMIT, ROUND, City, Ints
 from matching.candidates import DAYS
 from matching.compiled import compiled
 from matching.first_reasons import (
@@ -25,7 +25,6 @@ from matching.first_reasons import (
     own_places,
     those_near,
 )
-from matching.groups import ROUND
 from matching.instance import Need
 from matching.pricing import net_of
 

@@ -1,10 +1,12 @@
 """All useful columns, provider by provider, within limits of time and room; it is known whether any is missing."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from matching.arrays import NO_LIMIT, NOTHING, City, Ints, Table
+from matching.arrays import NO_LIMIT, NOTHING, ROUND, City, Ints, Table
 from matching.candidates import DAYS
 from matching.columns import Columns, drop_useless, find_columns
 from matching.groups import (
@@ -20,7 +22,6 @@ from matching.groups import (
     MEMBERS,
     NEED,
     PIN,
-    ROUND,
     SERVICE,
     START,
     STEPS,
@@ -28,14 +29,23 @@ from matching.groups import (
     Effort,
     Found,
 )
+from matching.pairs import Bits, find_pairs
 from matching.progress import Watch
+
+SHARE = 8
+"""A provider may have so many times its equal part of what is left of the limits."""
+LEAST_STEPS, LEAST_COLUMNS = 3_000, 20_000
+BLOCK = 64
+"""So many providers are searched side by side; what they took is counted when all are done."""
+EFFORTS = (Effort(1 << 40, 0), Effort(1 << 40, 1), Effort(20, 2))
+HURRIED_STEPS = 1_500
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What enumerating may take: groups tried, columns kept, and after how many seconds to hurry and to stop.
+    """What enumerating may take: groups tried, columns kept, threads, and after how many seconds to hurry and to stop.
 
-    These seconds begin when the first provider is done: loading the machine code is not the city's fault.
+    These seconds begin when the first providers are done: loading the machine code is not the city's fault.
     """
 
     steps: int
@@ -43,83 +53,99 @@ class Limits:
     watch: Watch | None = None
     hurry_seconds: float = 0.0
     stop_seconds: float = 0.0
+    workers: int = 1
 
     def is_past(self, seconds: float) -> bool:
-        """Whether the watch is past a time."""
-        return self.watch is not None and (
-            self.watch.seconds > min(seconds, LATEST_PART * self.watch.limit_seconds) or self.watch.interrupted
-        )
+        """Whether the watch is past a time, or the search interrupted."""
+        return self.watch is not None and (self.watch.seconds > seconds or self.watch.interrupted)
+
+
+@dataclass(frozen=True)
+class _Own:
+    """What was found for one provider; whether that is all, and how many groups were tried."""
+
+    table: Table
+    members: Table
+    complete: bool
+    steps: int
 
 
 def enumerate_columns(city: City, limits: Limits) -> Columns:
-    """All useful columns; where that passes the limits the likeliest ones, and then they are not `complete`."""
+    """All useful columns; where that passes the limits the likeliest ones, and then they are not `complete`.
+
+    The same columns come out however many threads there are, unless time ends.
+    """
     providers = len(city.providers)
-    best = np.full((len(city.needs), DAYS), NO_LIMIT, np.int64)
-    marks = np.random.default_rng(7).integers(1, 1 << 62, len(city.needs) + 1)
-    finder = _Finder(city, limits)
-    tables: list[Table] = [np.zeros((0, COLUMN_FIELDS), np.int32)]
-    members: list[Table] = [np.zeros((0, MEMBER_FIELDS), np.int32)]
-    owners: list[Table] = [np.zeros(0, np.int32)]
-    for provider in range(providers):
-        found = finder.find(provider, providers - provider)
-        drop_useless(city, found, best)
-        table, own = _without_repeated_rounds(city, found, marks)
-        finder.columns_left -= len(table)
-        tables.append(table)
-        members.append(own)
-        owners.append(np.full(len(table), provider, np.int32))
-    table = np.concatenate(tables)
+    searches = [_Search(city, find_pairs(city), limits)]
+    searches += [_Search(city, searches[0].pairs, limits) for _ in range(limits.workers - 1)]
+    found: list[_Own] = []
+    steps, columns = limits.steps, limits.columns
+    begun: float | None = None
+    with ThreadPoolExecutor(limits.workers) as pool:
+        for first in range(0, providers, BLOCK):
+            left = providers - first
+            most = (max(LEAST_STEPS, SHARE * steps // left), max(LEAST_COLUMNS, SHARE * columns // left))
+            block = range(first, min(providers, first + BLOCK))
+            queue = iter(block)
+            done: dict[int, _Own] = {}
+            for job in [pool.submit(search.run, queue, most, begun, done) for search in searches]:
+                job.result()
+            found.extend(done[provider] for provider in block)
+            steps = max(0, steps - sum(done[provider].steps for provider in block))
+            columns = max(0, columns - sum(len(done[provider].table) for provider in block))
+            if begun is None and limits.watch is not None:
+                begun = limits.watch.seconds
+    return _together(found)
+
+
+def _together(found: list[_Own]) -> Columns:
+    table = np.concatenate([np.zeros((0, COLUMN_FIELDS), np.int32), *(own.table for own in found)])
+    members = np.concatenate([np.zeros((0, MEMBER_FIELDS), np.int32), *(own.members for own in found)])
+    owner = np.repeat(np.arange(len(found), dtype=np.int32), [len(own.table) for own in found])
     offsets = np.zeros(len(table) + 1, np.int64)
     np.cumsum(table[:, MEMBERS], out=offsets[1:])
-    return Columns(np.concatenate(owners), table, offsets, np.concatenate(members), finder.complete)
+    return Columns(owner, table, offsets, members, all(own.complete for own in found))
 
 
-SHARE_OF_STEPS, LEAST_STEPS, LEAST_COLUMNS = 8, 3_000, 20_000
-LATEST_PART = 0.8
-EFFORTS = ((1 << 40, 0), (1 << 40, 1), (20, 2))
-HURRIED_STEPS = 1_500
+class _Search:
+    """Finds one provider's columns after the other; each thread has its own."""
 
-
-class _Finder:
-    """Finds one provider's columns after the other, with as much effort as is left for each."""
-
-    def __init__(self, city: City, limits: Limits) -> None:
-        self.city, self.limits, self.complete = city, limits, True
-        self.steps_left, self.columns_left = limits.steps, limits.columns
-        self.begun: float | None = None
+    def __init__(self, city: City, pairs: Bits, limits: Limits) -> None:
+        self.city, self.pairs, self.limits = city, pairs, limits
+        self.best = np.full((len(city.needs), DAYS), NO_LIMIT, np.int64)
+        self.marks = np.random.default_rng(7).integers(1, 1 << 62, len(city.needs) + 1)
         self.room = 1 << 12
         self.found = _room(self.room)
 
-    def find(self, provider: int, providers_left: int) -> Found:
-        """The provider's columns; with less effort if they would be too many."""
-        steps = max(LEAST_STEPS, SHARE_OF_STEPS * self.steps_left // providers_left)
-        columns = max(LEAST_COLUMNS, SHARE_OF_STEPS * self.columns_left // providers_left)
-        for steps_max, starts in EFFORTS:
-            last = steps_max < LEAST_STEPS
-            if self.begun is not None and self.limits.is_past(self.begun + self.limits.stop_seconds):
-                self.found.counts[:], self.complete = 0, False
-                return self.found
-            if self.begun is not None and self.limits.is_past(self.begun + self.limits.hurry_seconds):
-                steps = min(steps, HURRIED_STEPS)
-                if not last:
-                    self.complete = False
-                    continue
-            self._try(provider, Effort(steps_max, starts), steps, columns)
-            if self.begun is None and self.limits.watch is not None:
-                self.begun = self.limits.watch.seconds
-            self.steps_left = max(0, self.steps_left - int(self.found.counts[STEPS]))
-            if last or not (self.found.counts[CUT] or self.found.counts[FULL]):
-                break
-            self.complete = False
-        self.complete = self.complete and not self.found.counts[CUT]
-        return self.found
+    def run(self, queue: Iterator[int], most: tuple[int, int], begun: float | None, done: dict[int, _Own]) -> None:
+        """Take providers from the queue until it is empty."""
+        for provider in queue:
+            complete = self._find(provider, *most, begun)
+            steps = int(self.found.counts[STEPS])
+            drop_useless(self.city, self.found, self.best)
+            table, members = _without_repeated_rounds(self.city, self.found, self.marks)
+            done[provider] = _Own(table, members, complete, steps)
+
+    def _find(self, provider: int, steps: int, columns: int, begun: float | None) -> bool:
+        """Find the provider's columns, with less effort if they would be too many; whether these are all."""
+        efforts: tuple[Effort, ...] = EFFORTS
+        if begun is not None and self.limits.is_past(begun + self.limits.stop_seconds):
+            self.found.counts[:] = 0
+            return False
+        if begun is not None and self.limits.is_past(begun + self.limits.hurry_seconds):
+            steps, efforts = min(steps, HURRIED_STEPS), EFFORTS[-1:]
+        for effort in efforts:
+            self._try(provider, effort, steps, columns)
+            if not (self.found.counts[CUT] or self.found.counts[FULL]):
+                return effort == EFFORTS[0]
+        return False
 
     def _try(self, provider: int, effort: Effort, steps: int, columns: int) -> None:
         """Find columns in the room that there is, or in more as long as that is not too much."""
         while True:
             self.found.counts[:] = 0
             self.found.counts[STEPS_MAX] = steps
-            find_columns(self.city, provider, effort, self.found)
+            find_columns(self.city, self.pairs, provider, effort, self.found)
             if not self.found.counts[FULL] or self.room >= columns:
                 return
             self.room *= 4

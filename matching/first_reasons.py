@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matching.arrays import HOMES, NOTHING, City, Degrees, Flags, Ints
+from matching.arrays import HOMES, NOTHING, ROUND, City, Degrees, Flags, Ints
 from matching.compiled import compiled
 from matching.distance import EARTH_RADIUS_KM, TOLERANCE_KM
-from matching.groups import ROUND, distance_km
+from matching.pairs import distance_km
 from matching.plan import NO_COMMON_TIME, NO_PROVIDER, TOO_FAR
 
 FIRST_REASONS = (None, NO_PROVIDER, TOO_FAR, NO_COMMON_TIME)

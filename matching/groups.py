@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matching.arrays import NOTHING, City, Ints, Table
+from matching.arrays import CLASS, HOMES, NOTHING, PRESENCE, ROUND, City, Ints, Table
 from matching.compiled import compiled
+from matching.pairs import Bits, may_meet
 from matching.pricing import (
     G_CEILING,
     G_END,
@@ -27,7 +28,6 @@ from matching.pricing import (
     settle_open,
 )
 
-CLASS, PRESENCE, ROUND = range(3)
 MEMBERS_MAX = 64
 
 COLUMN_FIELDS = 9
@@ -62,6 +62,7 @@ class Effort(NamedTuple):
 class Site(NamedTuple):
     """Where and for whom groups are sought: one provider, service, place and day, perhaps around a pinned slot."""
 
+    pairs: Bits
     provider: int
     service: int
     place: int
@@ -83,12 +84,17 @@ class Found(NamedTuple):
 
 
 @compiled
-def distance_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
-    """The great-circle distance in km (haversine, earth radius 6371.0088 km)."""
-    a, b = np.radians(lat), np.radians(other_lat)
-    across, along = np.sin((b - a) / 2), np.sin(np.radians(other_lon - lon) / 2)
-    square = across * across + np.cos(a) * np.cos(b) * along * along
-    return float(2 * 6371.0088 * np.arcsin(np.sqrt(min(1.0, square))))
+def clear_of_pins(city: City, provider: int, place: int, day: int, start: int, end: int, pin: int) -> bool:
+    """Whether a time is free of the provider's pinned slots (but `pin` itself), the way between places included."""
+    pins = city.pins
+    for i in range(city.providers[provider].pins_from, city.providers[provider].pins_to):
+        other = city.lists[i]
+        if other == pin or pins[other].day != day:
+            continue
+        gap = 0 if pins[other].place == place and place != HOMES else city.providers[provider].gap
+        if start < pins[other].end + gap and pins[other].start - gap < end:
+            return False
+    return True
 
 
 @compiled
@@ -109,6 +115,8 @@ def seek_groups(
     forced = 0
     for i in range(candidates.shape[1]):
         forced += candidates[C_FORCED, i]
+    first_at = np.searchsorted(times[:, 1], np.arange(city.units + 1))
+    first_only = site.host >= 0 and site.pin < 0  # whoever hosts is there from the start
     count, item, begun, total = 0, 0, found.counts[STEPS], len(times)
     while True:
         over = item == total or count == MEMBERS_MAX
@@ -120,8 +128,8 @@ def seek_groups(
                 latest = state[count, S_END]
             elif mode == ROUND:
                 latest = state[count, S_END] + walk
-                if times[item, 1] < latest:
-                    item += 1
+                item = max(item, first_at[min(latest, city.units)])
+                if item == total:
                     continue
             over = times[item, 1] > latest
         if over:
@@ -133,12 +141,15 @@ def seek_groups(
                 begun = found.counts[STEPS]
             continue
         row, start = times[item, 0], times[item, 1]
+        if first_only and count == 0 and row != 0:
+            item += 1
+            continue
         if _joins(city, site, mode, candidates, group, count, row, start, window, seats, room, state):
             taken[count] = item
             count += 1
             found.counts[STEPS] += 1
             if state[count, S_FORCED] == forced:
-                _emit(city, site, mode, group, count, state, earlier, found)
+                emit(city, site, mode, group, count, state, earlier, found)
             if found.counts[STEPS] > found.counts[STEPS_MAX]:
                 found.counts[CUT] = 1
                 return
@@ -166,7 +177,7 @@ def _joins(
     state: Ints,
 ) -> bool:
     """Whether a session may be added; it is then the group's member `count`, and `state[count + 1]` is the new one."""
-    needs, service = city.needs, city.services[site.service]
+    needs = city.needs
     need = needs[candidates[C_NEED, row]]
     end = start + need.length
     if start < window[0] or end > window[1] or (count and end - group[G_START, 0] > site.length_max):
@@ -180,24 +191,12 @@ def _joins(
     if not offers or not languages or end - start > site.length_max:
         return False
     for i in range(count):
-        other_index = group[G_NEED, i]
-        other = needs[other_index]
-        if other_index == candidates[C_NEED, row]:
+        other = group[G_NEED, i]
+        if not may_meet(site.pairs, candidates[C_NEED, row], other):  # nor may a need meet itself
             return False
-        for k in range(need.apart_from, need.apart_to):
-            if city.lists[k] == other_index:
-                return False
-        if need.level != NOTHING and other.level != NOTHING and abs(need.level - other.level) > service.level_gap:
-            return False
-        if need.age != NOTHING and other.age != NOTHING and abs(need.age - other.age) > service.age_gap:
-            return False
-        if service.same_topic and need.topic != NOTHING and other.topic != NOTHING and need.topic != other.topic:
-            return False
-        if need.person != NOTHING and need.person == other.person:
+        if need.person != NOTHING and need.person == needs[other].person:
             if start < group[G_END, i] and group[G_START, i] < end:
                 return False
-        if mode == ROUND and distance_km(need.lat, need.lon, other.lat, other.lon) > service.walk_km + 1e-9:
-            return False
     peak = max(0, state[count, S_PEAK])
     for t in range(window[0], window[1]):
         seats[count + 1, t], room[count + 1, t] = seats[count, t], room[count, t]
@@ -220,7 +219,7 @@ def _joins(
 
 
 @compiled
-def _emit(city: City, site: Site, mode: int, group: Ints, count: int, state: Ints, earlier: Ints, found: Found) -> None:
+def emit(city: City, site: Site, mode: int, group: Ints, count: int, state: Ints, earlier: Ints, found: Found) -> None:
     """Price the group with its cheapest offer (first of equals) and write its column, if it is a slot all can pay."""
     columns, members, counts = found.columns, found.members, found.counts
     first, last, peak = group[G_START, 0], state[count, S_END], state[count, S_PEAK]

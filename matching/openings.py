@@ -9,12 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matching.arrays import HOMES, NO_LIMIT, NOTHING, City, Ints
+from matching.arrays import CLASS, HOMES, NO_LIMIT, NOTHING, PRESENCE, ROUND, City, Ints
 from matching.candidates import DAYS
 from matching.company import NONE, session_cents
 from matching.compiled import compiled
 from matching.first_reasons import Nearby, count_days, covers, is_near, near_venues, nearby, own_places, those_near
-from matching.groups import CLASS, PRESENCE, ROUND
 from matching.instance import Instance, Place, PlaceAtHost, PlaceAtVenue
 from matching.plan import Slot
 

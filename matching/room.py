@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matching.arrays import HOMES, NO_PROGRAMME, NOTHING, City, Ints
+from matching.arrays import HOMES, NO_PROGRAMME, NOTHING, City, Flags, Ints
 from matching.candidates import DAYS
 from matching.columns import Columns
 from matching.compiled import compiled
@@ -12,8 +12,8 @@ from matching.groups import BEGIN, DAY, END, FINISH, IS_OPEN, NEED, PLACE, SHARE
 from matching.pricing import net_of
 
 FREE = -2
+CANNOT_PAY = -1
 TAKE, GIVE_BACK = np.array([1, -1])
-LOOK, SPEND = np.array([0, 1])
 
 
 class Room(NamedTuple):
@@ -26,10 +26,11 @@ class Room(NamedTuple):
     person: Ints
     slot: Ints
     budget: Ints
+    keeps: Flags
 
 
-def empty_room(city: City, budgets: Ints) -> Room:
-    """All that there is; `budgets` of the programmes, the last for the unknown ones."""
+def empty_room(city: City, budgets: Ints, keeps: Flags) -> Room:
+    """All that there is; `budgets` of the programmes, the last for the unknown ones; who `keeps` a subsidy has it."""
     providers, needs = len(city.providers), len(city.needs)
     people = int(max(city.needs["person"].max(initial=-1), -1)) + 1
     return Room(
@@ -40,6 +41,7 @@ def empty_room(city: City, budgets: Ints) -> Room:
         np.zeros((people, DAYS, city.units), np.int32),
         np.full((needs, DAYS), -1, np.int64),
         budgets.copy(),
+        keeps,
     )
 
 
@@ -113,8 +115,8 @@ def put(city: City, columns: Columns, room: Room, column: int, sign: int) -> Non
 
 
 @compiled
-def can_pay(city: City, columns: Columns, room: Room, need: int, spend: int) -> bool:
-    """Whether a need can pay its slots, odd cents included; `spend` takes the subsidy that this asks."""
+def asks(city: City, columns: Columns, room: Room, need: int) -> int:
+    """What a need must have of its programme to pay its slots, odd cents included, or `CANNOT_PAY`."""
     shares, nets, limit = 0, 0, city.needs[need].limit
     for day in range(DAYS):
         column = room.slot[need, day]
@@ -125,54 +127,6 @@ def can_pay(city: City, columns: Columns, room: Room, need: int, spend: int) -> 
                 share = columns.members[i, SHARE] + columns.members[i, IS_OPEN]
                 shares += share
                 nets += net_of(city.needs, need, share)
-    if shares <= limit:
-        return True
-    budget = city.needs[need].programme
-    if nets > limit or budget == NO_PROGRAMME:
-        return False
-    if shares - nets > room.budget[budget]:
-        return False
-    if spend:
-        room.budget[budget] -= shares - nets
-    return True
-
-
-@compiled
-def pick(
-    city: City, columns: Columns, room: Room, weight: Ints, value: Ints, order: Ints, offsets: Ints, chosen: Ints
-) -> int:
-    """Go through the bundles once, take each that fits and pays; how many columns stand in `chosen` then."""
-    count, own = 0, np.zeros(DAYS, np.int64)
-    for bundle in range(len(offsets) - 1):
-        first, last = offsets[bundle], offsets[bundle + 1]
-        begin, end = columns.offsets[order[first]], columns.offsets[order[first] + 1]
-        sessions, saving, is_free = city.needs[columns.members[begin, NEED]].sessions, 0, True
-        for i in range(begin, end):
-            need = columns.members[i, NEED]
-            saving += value[need]
-            for day in range(DAYS):
-                is_free = is_free and room.slot[need, day] < 0
-            is_free = is_free and city.needs[need].pinned_provider < 0
-        if not is_free:
-            continue
-        taken, days = 0, 0
-        for k in range(first, last):
-            day = columns.table[order[k], DAY]
-            if taken < sessions and not (days >> day) & 1 and fits_in(city, columns, room, order[k]):
-                put(city, columns, room, order[k], TAKE)
-                own[taken] = order[k]
-                taken += 1
-                days |= 1 << day
-                saving -= weight[order[k]]
-        keeps = taken == sessions and saving > 0
-        for i in range(begin, end):
-            keeps = keeps and can_pay(city, columns, room, columns.members[i, NEED], LOOK)
-        for i in range(begin, end):
-            keeps = keeps and can_pay(city, columns, room, columns.members[i, NEED], SPEND)
-        for k in range(taken):
-            if keeps:
-                chosen[count] = own[k]
-                count += 1
-            else:
-                put(city, columns, room, own[k], GIVE_BACK)
-    return count
+    if shares <= limit and not room.keeps[need]:
+        return 0
+    return CANNOT_PAY if nets > limit or city.needs[need].programme == NO_PROGRAMME else shares - nets

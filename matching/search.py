@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from matching.annealing import make_work
 from matching.arrays import Ints
 from matching.choice import Choice
 from matching.exact import solve_model
-from matching.greedy import furnish
+from matching.moves import restore
 from matching.neighbourhood import Standing, model_around
 from matching.problem import Problem
 from matching.progress import Watch
@@ -82,7 +83,9 @@ class Search:
     def __init__(self, problem: Problem, choice: Choice, regret: Ints, seed: int) -> None:
         self.problem, self.regret = problem, regret
         self.standing = Standing.of(problem, choice)
-        self.room = furnish(problem, choice.columns)
+        work = make_work(problem)
+        restore(problem.city, problem.columns, work, problem.weight, problem.value, np.array(choice.columns, np.int64))
+        self.room = work.room
         self.pick = np.random.default_rng(seed)
         self.size = PROVIDERS_FIRST
         self.weight = self.standing.weight()

@@ -1,9 +1,12 @@
 """`solve`: an instance in, a valid plan out, within the time that it is given; what it says of its bound is proved."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
+from matching.annealing import Annealing, build_greedily
 from matching.assemble import assemble
 from matching.bounds import relax
 from matching.choice import Choice
@@ -11,9 +14,9 @@ from matching.enumeration import Limits
 from matching.exact import solve_model
 from matching.explain import settle
 from matching.fields import InstanceFaults
-from matching.greedy import build_greedily
 from matching.groups import MEMBERS, NEED
 from matching.instance import Instance
+from matching.lattice import Lattice, make_lattice
 from matching.model import Model
 from matching.objective import objective_cents
 from matching.pins import pin_faults
@@ -24,11 +27,11 @@ from matching.search import Search
 
 EXACT_COLUMNS_MAX = 20_000
 """Up to so many columns all of them are put into one model, which proves the optimum."""
-STEPS_A_SECOND = 60_000
-COLUMNS_MAX = 6_000_000
-EXACT_PART, RELAX_PART, TELL_PART = 0.5, 0.08, 0.03
-RELAX_ROUNDS = 150
-HURRY_PART, STOP_PART = 0.15, 0.3
+STEPS_A_SECOND = 1_000_000
+COLUMNS_MAX = 9_000_000
+EXACT_PART, RELAX_PART, TELL_PART = 0.5, 0.3, 0.03
+RELAX_ROUNDS = 400
+HURRY_PART, STOP_PART = 0.2, 0.3
 """Of the time, so much passes before enumerating hurries, and before it stops."""
 SEARCH_PART = 0.95
 """Of the time, so much is for the search; the rest is for writing the plan and its reasons."""
@@ -36,6 +39,9 @@ CLOSING_SECONDS_PER_NEED, SEARCH_PART_MIN = 0.0003, 0.3
 """What writing the plan and its reasons takes besides, and the part of the time that the search has all the same."""
 EXPLAIN_PART = 0.1
 """Of the time, so much is spent on looking for the reasons that take looking for."""
+ANNEAL_PART = 0.4
+POLISH_COLUMNS_MAX = 2_000_000
+"""Up to so many columns neighbourhoods are solved exactly in the last part of the search."""
 
 
 @dataclass
@@ -49,6 +55,11 @@ class Incumbent:
     slots: tuple[Slot, ...] = ()
     objective_cents: int = 0
     bound_cents: int | None = None
+
+    @cached_property
+    def lattice(self) -> Lattice:
+        """How the problem's columns hang together."""
+        return make_lattice(self.problem)
 
     def offer(self, choice: Choice) -> bool:
         """Take the choice if it is better than the best so far."""
@@ -92,13 +103,13 @@ def solve(
         raise InstanceFaults(faults)
     with Watch(seconds) as watch:
         hurry, stop = HURRY_PART * seconds, STOP_PART * seconds
-        limits = Limits(int(STEPS_A_SECOND * seconds), COLUMNS_MAX, watch, hurry, stop)
+        limits = Limits(int(STEPS_A_SECOND * seconds), COLUMNS_MAX, watch, hurry, stop, workers)
         problem = make_problem(instance, limits)
         best = Incumbent(problem, watch, progress)
         if instance.pinned:
             _start_from_pins(best, seconds, seed)
         else:
-            best.offer(build_greedily(problem))
+            best.offer(build_greedily(problem, best.lattice))
         closing_seconds = CLOSING_SECONDS_PER_NEED * len(instance.needs)
         _improve(best, max(SEARCH_PART * seconds - closing_seconds, SEARCH_PART_MIN * seconds), seed, workers)
         return _plan(best, seed)
@@ -106,10 +117,12 @@ def solve(
 
 def prepare(instance: Instance) -> None:
     """Do once, on a small instance, all that is compiled."""
-    problem = make_problem(instance, Limits(1 << 20, 1 << 20))
-    standing = build_greedily(problem)
+    problem, watch = make_problem(instance, Limits(1 << 20, 1 << 20)), Watch(60)
+    lattice = make_lattice(problem)
+    annealing = Annealing(problem, lattice, build_greedily(problem, lattice), 0)
+    annealing.run(watch, 0, 60, 1, lambda: setattr(watch, "interrupted", True))
     relax(problem, int(problem.value.sum()), Watch(60), 60, 2)
-    Search(problem, standing, np.zeros(len(problem.columns.table), np.int64), 0)
+    Search(problem, annealing.choice, np.zeros(len(problem.columns), np.int64), 0)
 
 
 def _improve(best: Incumbent, seconds: float, seed: int, workers: int) -> None:
@@ -125,23 +138,37 @@ def _improve(best: Incumbent, seconds: float, seed: int, workers: int) -> None:
             best.prove(int(problem.value.sum()) + answer.bound)
         if answer.is_optimal:
             return
-    if watch.seconds > seconds or watch.interrupted:
-        return
-    weight = best.objective_cents * SCALE
-    bound = relax(problem, weight, watch, watch.seconds + RELAX_PART * watch.limit_seconds, RELAX_ROUNDS)
-    if problem.columns.complete:
-        best.prove(bound.weight)
-    search = Search(problem, best.choice, bound.regret, seed)
-    told = watch.seconds
+    if watch.seconds < seconds and not watch.interrupted:
+        _search(best, seconds, seed, workers)
 
-    def tell() -> None:
+
+def _search(best: Incumbent, seconds: float, seed: int, workers: int) -> None:
+    """Anneal, while a bound is sought beside it; then, unless the city is too large, solve neighbourhoods exactly."""
+    problem, watch = best.problem, best.watch
+    polishes = len(problem.columns) <= POLISH_COLUMNS_MAX
+    begin, told = watch.seconds, watch.seconds
+    end = begin + (seconds - begin) * (ANNEAL_PART if polishes else 1.0)
+    annealing = Annealing(problem, best.lattice, best.choice, seed)
+
+    def tell(choice: Choice) -> None:
         nonlocal told
         if watch.seconds - told > TELL_PART * watch.limit_seconds:
-            best.offer(search.standing.choice())
+            best.offer(choice)
             told = watch.seconds
 
-    search.run(watch, seconds, workers, tell)
-    best.offer(search.standing.choice())
+    with ThreadPoolExecutor(1) as pool:
+        weight, stop = best.objective_cents * SCALE, begin + RELAX_PART * (seconds - begin)
+        relaxing = pool.submit(relax, problem, weight, watch, stop, RELAX_ROUNDS)
+        annealing.run(watch, begin, end, max(1, workers - 1), lambda: tell(annealing.choice), relaxing.done)
+        bound = relaxing.result()
+    if problem.columns.complete:
+        best.prove(bound.weight)
+    annealing.run(watch, begin, end, workers, lambda: tell(annealing.choice))
+    best.offer(annealing.choice)
+    if polishes and watch.seconds < seconds and not watch.interrupted:
+        search = Search(problem, best.choice, bound.regret, seed)
+        search.run(watch, seconds, workers, lambda: tell(search.standing.choice()))
+        best.offer(search.standing.choice())
 
 
 def _start_from_pins(best: Incumbent, seconds: float, seed: int) -> None:
@@ -154,7 +181,7 @@ def _start_from_pins(best: Incumbent, seconds: float, seed: int) -> None:
         answer = solve_model(Model(problem, ids), watch, seconds - watch.seconds, seed)
         if answer.choice is not None:
             best.offer(answer.choice)
-            best.offer(build_greedily(problem, answer.choice))
+            best.offer(build_greedily(problem, best.lattice, answer.choice))
             return
     why = "cannot be completed" if answer.is_infeasible else "were not completed in time"
     raise InstanceFaults([f"pinned: the pinned slots {why}"])
