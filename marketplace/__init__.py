@@ -30,7 +30,7 @@ from marketplace.safety import views as safety
 from marketplace.sealed import keyring
 from marketplace.slots import views as slots
 from marketplace.slots.stopping import stop_provider
-from marketplace.statements import console
+from marketplace.statements import console, treasury
 from marketplace.statements import views as statements
 from marketplace.statements.gateways import pay_through
 from marketplace.vouchers import views as vouchers
@@ -48,6 +48,7 @@ ROOMS = (
     rounds,
     statements,
     console,
+    treasury,
     home,
     wizard,
     needs,

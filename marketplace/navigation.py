@@ -43,6 +43,7 @@ MENUS: Final[Mapping[str, Sequence[Entry]]] = {
         ("/comune/mappa", N_("Mappa")),
         ("/comune/rendiconti", N_("Rendiconti")),
         ("/comune/pagamenti", N_("Pagamenti")),
+        ("/comune/banca", N_("Banca")),
         ("/comune/registro", N_("Registro")),
     ),
     "operator": (

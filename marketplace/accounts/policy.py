@@ -66,6 +66,9 @@ class Policy(BaseModel):
     }
     phone: str = ""
     email: str = ""
+    iban: str = ""
+    """Where families without a card pay by bank transfer; without it the page does not offer that."""
+    payee: str = ""
 
 
 def get_policy(session: Session, municipality_id: str, on: date) -> Policy:

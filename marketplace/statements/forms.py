@@ -5,9 +5,10 @@ from datetime import date
 
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
+from flask_wtf.file import FileField, FileRequired
 from wtforms import RadioField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, Length, NumberRange, Optional
+from wtforms.validators import DataRequired, Length, NumberRange, Optional, Regexp
 
 from marketplace.errors import NotFound
 from marketplace.fields import EurosField, euros_from
@@ -86,3 +87,34 @@ class ContestAnswerForm(FlaskForm):
     def presence(self) -> Presence | None:
         """What really happened, where that was wrong."""
         return Presence(self.esito.data) if self.outcome is Outcome.ATTENDANCE else None
+
+
+class BankFileForm(FlaskForm):
+    """A bank's statement, as CAMT.053 or CSV."""
+
+    class Meta:
+        csrf = False
+
+    file = FileField(_("Estratto della banca (CAMT.053 o CSV)"), validators=[FileRequired(_("Scegli un file"))])
+
+
+STATEMENT = re.compile(r"(\d{1,6})/(\d{4})", re.ASCII)
+
+
+class LineForm(FlaskForm):
+    """Whose a bank's line is: a statement's number, as 12/2026."""
+
+    class Meta:
+        csrf = False
+
+    estratto = StringField(_("Numero dell'estratto"), validators=[DataRequired(), Regexp(STATEMENT)])
+
+    @property
+    def number(self) -> int:
+        """The number in its year."""
+        return int((self.estratto.data or "").partition("/")[0])
+
+    @property
+    def year(self) -> int:
+        """The year."""
+        return int((self.estratto.data or "").partition("/")[2][:4])

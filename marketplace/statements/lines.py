@@ -23,14 +23,13 @@ TYPES: Final = {
     "provider_cents": "bigint",
     "explanation": "jsonb",
 }
+# One JSON document for a batch: psycopg writes it many times faster than arrays, and there is one parameter to bind.
 _INSERT: Final = f"""
-    insert into statement_line ({", ".join(TYPES)})
-    select * from unnest({", ".join(f"cast(:{name} as {kind}[])" for name, kind in TYPES.items())})"""  # noqa: S608
+    insert into statement_line ({", ".join(TYPES)}) select * from json_to_recordset(cast(:rows as json))
+      as new ({", ".join(f"{name} {kind}" for name, kind in TYPES.items())})"""  # noqa: S608
 
 
 def write_lines(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     """Write rows of `statement_line`, each with all its columns."""
     if rows:
-        columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in TYPES}
-        columns["explanation"] = [json.dumps(explanation) for explanation in columns["explanation"]]
-        session.connection().execute(text(_INSERT), columns)
+        session.connection().execute(text(_INSERT), {"rows": json.dumps(rows, default=str)})

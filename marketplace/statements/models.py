@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from marketplace.db import Row, cents, check, choice, json_list, json_object, refers
+from marketplace.sealed import SealedText
 
 
 class StatementState(StrEnum):
@@ -147,6 +148,7 @@ class Payment(Row, table=True):
     cents: int = cents()
     state: PaymentState = Field(default=PaymentState.DUE, sa_type=choice(PaymentState))
     stripe_intent_id: str | None = Field(default=None, index=True)
+    bank_line_id: UUID | None = None
     attempts: int = 0
     next_attempt_on: date | None = None
     failure: str = Field(default="", max_length=300)
@@ -187,6 +189,7 @@ class Payout(Row, table=True):
     payment_id: UUID | None = None
     settlement_id: UUID | None = None
     due_cents: int = cents()
+    by_bank: bool = Field(default=False, sa_column_kwargs={"server_default": "false"})
     reversed_cents: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
     due_on: date
     stripe_transfer_id: str | None = None
@@ -303,6 +306,35 @@ class Dispute(Row, table=True):
     cents: int = cents()
     opened_at: datetime
     updated_at: datetime
+
+
+class BankState(StrEnum):
+    """What became of a bank's line: matched to what was due, still nobody's, or money that went out."""
+
+    MATCHED = "matched"
+    UNMATCHED = "unmatched"
+    OUT = "out"
+
+
+class BankRow(Row, table=True):
+    """A line of the municipality's bank account as a file had it, once in however many files; words are sealed."""
+
+    __tablename__ = "bank_line"
+    __table_args__ = (
+        UniqueConstraint("municipality_id", "account", "reference", name="bank_line_once"),
+        check("bank_line_matched", "(state = 'matched') = (matched_to is not null)"),
+    )
+
+    account: str = Field(max_length=40)
+    reference: str = Field(max_length=140)
+    booked_on: date
+    cents: int = cents()
+    name: str = Field(sa_type=SealedText)
+    text: str = Field(sa_type=SealedText)
+    state: BankState = Field(sa_type=choice(BankState))
+    matched_to: str | None = Field(default=None, max_length=80)
+    why: str = Field(default="", max_length=40)
+    read_at: datetime
 
 
 class BooksCheck(Row, table=True):

@@ -60,8 +60,9 @@ def make_payouts(session: Session, payment: Payment, now: datetime) -> None:
     due_on = local_day(now) + timedelta(days=get_policy(session, city, local_day(now)).payout_delay_days)
     payouts = connection.execute(
         text(f"""
-            insert into payout (municipality_id, id, provider_id, statement_id, payment_id, due_cents, due_on, failure)
-            select :municipality, uuidv7(), settled.provider_id, :statement, :payment,
+            insert into payout (municipality_id, id, provider_id, statement_id, payment_id, by_bank, due_cents,
+                                due_on, failure)
+            select :municipality, uuidv7(), settled.provider_id, :statement, :payment, :by_bank,
                    settled.cents - coalesce(paid.cents, 0), :due_on, ''
             from ({SETTLED_LINES}) settled
             left join (select provider_id, sum(due_cents - reversed_cents) as cents from payout
@@ -73,11 +74,13 @@ def make_payouts(session: Session, payment: Payment, now: datetime) -> None:
             "municipality": city,
             "statement": payment.statement_id,
             "payment": payment.id,
+            "by_bank": payment.bank_line_id is not None,
             "providers": list(providers),
             "due_on": due_on,
         },
     )
-    defer_payouts(session, city, list(payouts.scalars()), due_on)
+    if payment.bank_line_id is None:  # money in the bank is paid on by the bank
+        defer_payouts(session, city, list(payouts.scalars()), due_on)
 
 
 def defer_payouts(session: Session, municipality_id: str, payout_ids: Sequence[UUID], due_on: date) -> None:
@@ -94,7 +97,7 @@ def pay_provider(session: Session, municipality_id: str, now: datetime, **argume
         .where(Payout.municipality_id == municipality_id, Payout.id == UUID(arguments["payout_id"]))
         .with_for_update()
     ).one()
-    if payout.paid_at is not None or payout.due_on > local_day(now):
+    if payout.paid_at is not None or payout.by_bank or payout.due_on > local_day(now):
         return
     provider = session.get_one(Provider, (municipality_id, payout.provider_id))
     try:

@@ -1,5 +1,6 @@
 """An entry is written once: its business key is unique, and writing it again changes nothing."""
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -50,13 +51,10 @@ def post_all(
         text("""
             insert into ledger_entry (municipality_id, id, business_key, event, at, booked_on)
             select :municipality, id, key, event, :at, :booked_on
-            from unnest(cast(:ids as uuid[]), cast(:keys as text[]), cast(:events as text[]))
-              as new (id, key, event)"""),
+            from json_to_recordset(cast(:rows as json)) as new (id uuid, key text, event text)"""),
         {
             "municipality": municipality_id,
-            "ids": [entry_id for entry_id, _ in new],
-            "keys": [entry.key for _, entry in new],
-            "events": [entry.event for _, entry in new],
+            "rows": json.dumps([{"id": str(one), "key": entry.key, "event": entry.event} for one, entry in new]),
             "at": now,
             "booked_on": booked_on,
         },
@@ -68,19 +66,17 @@ def post_all(
 
 def _write_postings(session: Session, municipality_id: str, entries: Sequence[tuple[UUID, ledger.Entry]]) -> None:
     """All postings of some entries in one statement: the database checks that each entry of it sums to zero."""
-    postings = [(entry_id, posting) for entry_id, entry in entries for posting in entry.postings]
+    rows = [
+        {"entry": str(entry_id), "account": str(posting.account), "cents": posting.amount_cents}
+        for entry_id, entry in entries
+        for posting in entry.postings
+    ]
     session.connection().execute(
         text("""
             insert into posting (municipality_id, id, entry_id, account, cents)
-            select :municipality, uuidv7(), entry_id, account, cents
-            from unnest(cast(:entries as uuid[]), cast(:accounts as text[]), cast(:cents as bigint[]))
-              as new (entry_id, account, cents)"""),
-        {
-            "municipality": municipality_id,
-            "entries": [entry_id for entry_id, _ in postings],
-            "accounts": [str(posting.account) for _, posting in postings],
-            "cents": [posting.amount_cents for _, posting in postings],
-        },
+            select :municipality, uuidv7(), entry, account, cents
+            from json_to_recordset(cast(:rows as json)) as new (entry uuid, account text, cents bigint)"""),
+        {"municipality": municipality_id, "rows": json.dumps(rows)},
     )
 
 

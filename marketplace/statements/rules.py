@@ -69,7 +69,7 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
            left join ledger_entry e on e.municipality_id = p.municipality_id
              and e.business_key = 'payment:' || p.stripe_intent_id
            left join posting g on g.municipality_id = e.municipality_id and g.entry_id = e.id and g.cents > 0
-           where p.municipality_id = :city
+           where p.municipality_id = :city and p.bank_line_id is null
              and ((p.state in ('succeeded', 'refunded')) <> (e.id is not null) or g.cents <> p.cents)""",
     ),
     (
@@ -142,6 +142,8 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
              when 'paid_by_bank' then exists (select 1 from payout p
                where p.municipality_id = e.municipality_id and 'bank-out:' || p.id = e.business_key)
              when 'bank_transfer_received' then e.business_key ~ '^bank-in:[0-9]{4}-[0-9]{2}:(programme|guarantee):'
+               or exists (select 1 from bank_line b where b.state = 'matched'
+                 and b.municipality_id = e.municipality_id and 'bank-in:' || b.id = e.business_key)
              when 'borne_by_guarantee' then exists (select 1 from statement s where s.state = 'written_off'
                and s.municipality_id = e.municipality_id and 'guarantee:' || s.id = e.business_key)
              else e.event in ('payment_succeeded', 'payment_returned', 'payment_reinstated', 'stripe_fee_charged',
@@ -172,5 +174,35 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
            left join posting g on g.municipality_id = e.municipality_id and g.entry_id = e.id and g.cents > 0
            where p.municipality_id = :city group by p.id, p.reversed_cents
            having p.reversed_cents <> coalesce(sum(g.cents), 0)""",
+    ),
+    (
+        N_("Un bonifico in banca non è nel registro, o con un altro importo"),
+        """select b.booked_on || ' ' || b.reference, b.cents || ', nel registro ' || coalesce(g.cents::text, 'niente')
+           from bank_line b
+           left join ledger_entry e on e.municipality_id = b.municipality_id and e.business_key = 'bank-in:' || b.id
+           left join posting g on g.municipality_id = e.municipality_id and g.entry_id = e.id and g.cents > 0
+           where b.municipality_id = :city and b.matched_to like 'statement:%' and g.cents is distinct from b.cents
+           union all
+           select b.booked_on || ' ' || b.reference, b.cents || ' e non ' || coalesce(s.paid_cents::text, 'niente')
+           from bank_line b
+           left join settlement s on s.municipality_id = b.municipality_id and b.matched_to = 'settlement:' || s.id
+           where b.municipality_id = :city and b.matched_to like 'settlement:%'
+             and s.paid_cents is distinct from b.cents""",
+    ),
+    (
+        N_("Un pagamento con bonifico non è quello che la banca ha"),
+        """select p.bank_line_id::text, sum(p.cents) || ' e non ' || coalesce(b.cents::text, 'niente') from payment p
+           left join bank_line b on b.municipality_id = p.municipality_id and b.id = p.bank_line_id
+           where p.municipality_id = :city and p.bank_line_id is not null
+           group by p.bank_line_id, b.cents having sum(p.cents) is distinct from b.cents""",
+    ),
+    (
+        N_("Un versamento registrato a mano non è in banca"),
+        """select to_char(c.month, 'YYYY-MM'), s.paid_cents::text from settlement s
+           join month_closing c on c.municipality_id = s.municipality_id and c.id = s.closing_id
+           where s.municipality_id = :city and not exists (select 1 from bank_line b
+               where b.municipality_id = s.municipality_id and b.matched_to = 'settlement:' || s.id)
+             and s.settled_at::date < (select max(booked_on) - 7 from bank_line b where b.municipality_id = :city)
+             and s.settled_at::date >= (select min(booked_on) from bank_line b where b.municipality_id = :city)""",
     ),
 )

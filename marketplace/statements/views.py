@@ -19,6 +19,7 @@ from marketplace.households.models import Household
 from marketplace.providers.models import Provider
 from marketplace.slots.calendar import local_day
 from marketplace.statements import (
+    bank,
     contests,
     documents,
     events,
@@ -33,7 +34,7 @@ from marketplace.statements import (
 )
 from marketplace.statements.audit import audit
 from marketplace.statements.forms import ContestForm, month_from, month_name
-from marketplace.statements.models import MonthClosing
+from marketplace.statements.models import MonthClosing, Statement
 from marketplace.statements.nightly import at_stripe, last_check
 from marketplace.web import actor, allow, id_from, now, public
 from marketplace.words import N_
@@ -126,7 +127,16 @@ def statement(month: str) -> str:
         total_rows=[(label, cents, "") for label, cents in documents.totals(facts)[:-1]],
         titles=[wording.subject_name(group.topic, subjects()) for group in facts.groups],
         may_contest=contests.may_contest(facts.statement, facts.first_payment, today()),
+        transfer=_transfer(facts.statement),
     )
+
+
+def _transfer(statement: Statement) -> dict[str, str] | None:
+    """Where to pay by bank, where the municipality has an account for it."""
+    policy = get_policy(db.session, statement.municipality_id, today())
+    if not policy.iban:
+        return None
+    return {"iban": policy.iban, "payee": policy.payee, "reference": bank.statement_reference(statement)}
 
 
 @blueprint.get("/estratti/<month>/contesta/<line_id>")
@@ -283,6 +293,7 @@ def month_page(month: str) -> str:
         closing=closing,
         settlement=settlement,
         owed=settlements.owed_by_municipality(db.session, city, chosen),
+        reference=bank.month_reference(city, chosen),
         payouts=settlements.list_bank_payouts(db.session, settlement) if settlement else [],
     )
 

@@ -48,6 +48,11 @@ EVENTS: Final = {
     "bank_transfer_received": N_("Bonifico"),
     "borne_by_guarantee": N_("Passato al fondo di garanzia"),
 }
+UNMATCHED: Final = {
+    "no_reference": N_("nessuna causale nota"),
+    "nothing_due": N_("quell'estratto è già pagato, o in corso"),
+    "other_amount": N_("la causale c'è, l'importo è un altro"),
+}
 UNKNOWN_FAILURE: Final = N_("la banca non l'ha accettato")
 ELIDED: Final = {8, 11}  # l'otto, l'undici
 METHODS: Final = {

@@ -1,5 +1,6 @@
 """The console of payments: what the preview says is what the button does; a family contests, an officer decides."""
 
+import io
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -10,17 +11,18 @@ from flask.testing import FlaskClient
 from sqlalchemy import create_engine
 from sqlmodel import Session, select
 
-from marketplace.accounts.models import Role
+from marketplace.accounts.models import PolicyVersion, Role
 from marketplace.installation import Installation
 from marketplace.slots.models import Presence
 from marketplace.statements import console, gateways, views
-from marketplace.statements.models import Contest, Payment, PaymentState, Refund, Statement, StatementState
+from marketplace.statements.models import BankRow, Contest, Payment, PaymentState, Refund, Statement, StatementState
 from marketplace.statements.operations import close_month
 from marketplace.web import Application
+from tests.billing.test_bank import BOMB, camt, entry
 from tests.stand_in import StandIn, running
 from tests.statements.test_payments import DUE, collect, one_family
 from tests.statements.test_views import enter
-from tests.statements.world import CITY, CLOSED_AT, OFFICER, City, build
+from tests.statements.world import CITY, CLOSED_AT, LONG_AGO, OFFICER, City, build
 
 
 @pytest.fixture
@@ -155,3 +157,38 @@ def test_a_family_contests_a_line_and_the_officer_answers(
     page = mine.get("/estratti/2026-11").text
     assert "Contestazione accolta" in page and "Il Comune risponde: Hai ragione" in page
     assert mine.get(link[0]).status_code == 200 and "None" not in mine.get(link[0]).text
+
+
+def test_a_bank_file_is_read_on_its_page_and_its_lines_are_matched_by_number(
+    app: Application, session: Session, stand_in: StandIn
+) -> None:
+    city = build(session)
+    _, payment = one_family(city, stand_in, choice=None)
+    session.add(
+        PolicyVersion(
+            municipality_id=CITY,
+            valid_from=LONG_AGO.date(),
+            settings={"iban": "IT60X0542811101000000123456", "payee": "Comune"},
+            created_at=LONG_AGO,
+        )
+    )
+    session.commit()
+    mine = enter(app, session, Role.FAMILY, household=payment.household_id)
+    page = mine.get("/estratti/2026-11").text
+    assert "IT60X0542811101000000123456" in page and "0350332026000001" in page
+    browser = officer(app, session)
+    assert browser.post("/comune/banca", data={}).status_code == 422
+    bad = browser.post("/comune/banca", data={"file": (io.BytesIO(BOMB), "x.xml")})
+    assert bad.status_code == 422 and "definizioni XML" in bad.text
+    data = camt(entry("108.00", text="Per la nonna"))
+    assert browser.post("/comune/banca", data={"file": (io.BytesIO(data), "a.xml")}).status_code == 303
+    page = browser.get("/comune/banca").text
+    assert "Per la nonna" in page and "nessuna causale nota" in page
+    line = session.exec(select(BankRow)).one()
+    assert browser.post(f"/comune/banca/movimenti/{line.id}", data={"estratto": "uno"}).status_code == 422
+    assert browser.post(f"/comune/banca/movimenti/{line.id}", data={"estratto": "1/2026"}).status_code == 303
+    session.expire_all()
+    assert session.get_one(Payment, (CITY, payment.id)).state == PaymentState.SUCCEEDED
+    page = browser.get("/comune/banca").text
+    assert "Registra come pagati" in page and "None" not in page
+    assert browser.post("/comune/banca/compensi").status_code == 303

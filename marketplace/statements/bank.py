@@ -1,0 +1,251 @@
+"""A bank's file is read any number of times and counts once; only what fits to the cent is matched by itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session, col, select
+from uuid_utils.compat import uuid7
+
+from billing import ledger
+from billing.bank import BankFileError, BankLine, creditor_reference, read_bank_file, references_in
+from marketplace.accounts.models import Actor
+from marketplace.accounts.operations import record
+from marketplace.errors import Rejected
+from marketplace.providers.models import Provider
+from marketplace.slots.calendar import local_day
+from marketplace.statements.models import (
+    BankRow,
+    BankState,
+    MonthClosing,
+    Payment,
+    PaymentState,
+    Payout,
+    Statement,
+    StatementState,
+)
+from marketplace.statements.payments import settle_payment
+from marketplace.statements.posting import post
+from marketplace.statements.settlements import find_settlement, owed_by_municipality, settle_month
+from marketplace.words import N_
+
+OPEN = (PaymentState.DUE, PaymentState.FAILED)
+REFUSALS = {
+    "forbidden_xml": N_("Il file contiene definizioni XML che un estratto conto non ha: non lo apriamo."),
+    "not_xml": N_("Il file non è XML intero: scaricalo di nuovo dalla banca."),
+    "not_camt053": N_("È un XML, ma non un estratto CAMT.053."),
+    "not_a_statement": N_("Nel file non ci sono le colonne della data e dell'importo."),
+    "too_large": N_("Il file è più grande di 5 MB: scarica un periodo più breve."),
+    "empty": N_("Nel file non ci sono movimenti contabilizzati."),
+    "bad_line": N_("Una riga del file non si legge (%(detail)s): niente è stato registrato."),
+}
+
+
+class BadBankFile(Rejected):
+    """A file that is not a bank's statement."""
+
+    default = N_("Il file non si legge come estratto conto.")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a file brought: new lines, those of them that were matched, and how many were known."""
+
+    new: int
+    matched: int
+    known: int
+
+
+def statement_reference(statement: Statement) -> str:
+    """What a family writes in its transfer for a statement."""
+    return creditor_reference(f"{statement.municipality_id}{statement.year}{statement.number:06d}")
+
+
+def month_reference(municipality_id: str, month: date) -> str:
+    """What the treasury writes in its transfer for a closed month."""
+    return creditor_reference(f"{municipality_id}M{month:%Y%m}")
+
+
+def take_file(session: Session, by: Actor, now: datetime, data: bytes) -> Taken:
+    """Read a bank's file: its new lines are kept, and those that fit what is due are matched and booked."""
+    try:
+        lines = read_bank_file(data)
+    except BankFileError as refused:
+        detail = str(refused).partition(": ")[2][:60]
+        raise BadBankFile(REFUSALS.get(refused.code, BadBankFile.default), detail=detail) from refused
+    city = by.municipality_id
+    new = [row for line in lines if (row := _keep(session, city, now, line)) is not None]
+    for row in new:
+        if row.cents > 0:
+            _match(session, by, now, row)
+    matched = sum(1 for row in new if row.state == BankState.MATCHED)
+    record(session, by, now, "read_bank_file", "bank", None, new=len(new), matched=matched)
+    session.flush()
+    return Taken(len(new), matched, len(lines) - len(new))
+
+
+def _keep(session: Session, city: str, now: datetime, line: BankLine) -> BankRow | None:
+    """The row of a line that was in no file before, None for one that was."""
+    values = {
+        "municipality_id": city,
+        "id": uuid7(),
+        "account": line.account,
+        "reference": line.reference,
+        "booked_on": line.booked_on,
+        "cents": line.cents,
+        "name": line.name,
+        "text": line.text,
+        "state": BankState.UNMATCHED if line.cents > 0 else BankState.OUT,
+        "why": "no_reference" if line.cents > 0 else "",
+        "read_at": now,
+    }
+    kept = session.execute(
+        insert(BankRow).values(values).on_conflict_do_nothing(constraint="bank_line_once").returning(col(BankRow.id))
+    ).scalar_one_or_none()
+    return None if kept is None else session.get_one(BankRow, (city, kept))
+
+
+def _match(session: Session, by: Actor, now: datetime, row: BankRow) -> None:
+    """Match a line by its reference; where the amount is another, an officer looks."""
+    for reference in references_in(row.text):
+        body = reference[4:]
+        if not body.startswith(row.municipality_id):
+            continue
+        rest = body[6:]
+        if rest.startswith("M") and len(rest) == 7 and rest[1:].isdecimal():
+            _match_month(session, by, now, row, date(int(rest[1:5]), max(1, min(12, int(rest[5:]))), 1))
+        elif len(rest) == 10 and rest.isdecimal():
+            _match_statement(session, now, row, int(rest[:4]), int(rest[4:]))
+        if row.state == BankState.MATCHED:
+            return
+
+
+def _match_statement(session: Session, now: datetime, row: BankRow, year: int, number: int) -> None:
+    statement = session.exec(
+        select(Statement).where(
+            Statement.municipality_id == row.municipality_id, Statement.year == year, Statement.number == number
+        )
+    ).first()
+    if statement is None:
+        return
+    asked = _open_payments(session, statement)
+    if not asked:
+        row.why = "nothing_due"
+        return
+    if sum(one.cents for one in asked) != row.cents:
+        row.why = "other_amount"
+        return
+    book_to_family(session, now, row, statement, asked)
+
+
+def _open_payments(session: Session, statement: Statement) -> Sequence[Payment]:
+    return session.exec(
+        select(Payment)
+        .where(
+            Payment.municipality_id == statement.municipality_id,
+            Payment.statement_id == statement.id,
+            col(Payment.state).in_(OPEN),
+        )
+        .order_by(col(Payment.id))
+        .with_for_update()
+    ).all()
+
+
+def book_to_family(
+    session: Session, now: datetime, row: BankRow, statement: Statement, asked: Sequence[Payment] = ()
+) -> None:
+    """The money is the family's: what is asked and fits is paid, anything else is a credit."""
+    city, payer = row.municipality_id, ledger.family(str(statement.household_id))
+    post(session, city, ledger.bank_transfer_received(str(row.id), city, payer, row.cents), now, row.booked_on)
+    row.state, row.matched_to, row.why = BankState.MATCHED, f"statement:{statement.id}", ""
+    session.flush()
+    for payment in asked:
+        payment.bank_line_id = row.id
+        settle_payment(session, payment, now)
+
+
+def _match_month(session: Session, by: Actor, now: datetime, row: BankRow, month: date) -> None:
+    closing = session.exec(
+        select(MonthClosing).where(MonthClosing.municipality_id == row.municipality_id, MonthClosing.month == month)
+    ).first()
+    if closing is None:
+        return
+    settlement = find_settlement(session, closing)
+    if settlement is None:
+        if sum(owed_by_municipality(session, row.municipality_id, month).values()) != row.cents:
+            row.why = "other_amount"
+            return
+        settlement = settle_month(session, by, now, closing)
+    elif settlement.paid_cents != row.cents:
+        row.why = "other_amount"
+        return
+    row.state, row.matched_to, row.why = BankState.MATCHED, f"settlement:{settlement.id}", ""
+
+
+def list_unmatched(session: Session, municipality_id: str) -> list[BankRow]:
+    """Lines that came in and that nobody is known to have paid, the oldest first."""
+    return list(
+        session.exec(
+            select(BankRow)
+            .where(BankRow.municipality_id == municipality_id, BankRow.state == BankState.UNMATCHED)
+            .order_by(col(BankRow.booked_on), col(BankRow.id))
+        )
+    )
+
+
+def credit_line(session: Session, by: Actor, now: datetime, line_id: UUID, year: int, number: int) -> None:
+    """An officer says whose a line is: it is booked to the statement's family, and pays what it fits."""
+    row = session.get(BankRow, (by.municipality_id, line_id), with_for_update=True, populate_existing=True)
+    statement = session.exec(
+        select(Statement).where(
+            Statement.municipality_id == by.municipality_id, Statement.year == year, Statement.number == number
+        )
+    ).first()
+    if row is None or row.state != BankState.UNMATCHED or statement is None:
+        raise UnknownStatement
+    asked = _open_payments(session, statement)
+    fits = statement.state != StatementState.WRITTEN_OFF and sum(one.cents for one in asked) == row.cents
+    book_to_family(session, now, row, statement, asked if fits else ())
+    record(session, by, now, "credit_bank_line", "bank_line", row.id, cents=row.cents)
+
+
+class UnknownStatement(Rejected):
+    """There is no such statement, or the line was matched meanwhile."""
+
+    default = N_("Nessun estratto ha questo numero, oppure il movimento è già abbinato.")
+
+
+def list_payouts_by_bank(session: Session, municipality_id: str) -> list[tuple[Payout, Provider]]:
+    """What providers are due of families' bank transfers, and not paid yet."""
+    rows = session.exec(
+        select(Payout, Provider)
+        .join(Provider, col(Provider.id) == col(Payout.provider_id))
+        .where(
+            Payout.municipality_id == municipality_id,
+            Provider.municipality_id == municipality_id,
+            col(Payout.by_bank).is_(True),
+            col(Payout.paid_at).is_(None),
+        )
+        .order_by(col(Payout.due_on), col(Provider.name), col(Payout.id))
+    )
+    return list(rows)
+
+
+def record_payouts_by_bank(session: Session, by: Actor, now: datetime) -> int:
+    """The treasury paid what `list_payouts_by_bank` lists and is due; how many."""
+    city, done = by.municipality_id, 0
+    session.connection().execute(
+        text("select pg_advisory_xact_lock(hashtext('bank payouts'), hashtext(:city))"), {"city": city}
+    )
+    for payout, provider in list_payouts_by_bank(session, city):
+        if payout.due_on <= local_day(now):
+            payee = ledger.provider(str(provider.id))
+            post(session, city, ledger.paid_by_bank(str(payout.id), city, payee, payout.due_cents), now, local_day(now))
+            payout.paid_at = now
+            done += 1
+    record(session, by, now, "record_payouts_by_bank", "payout", None, payouts=done)
+    session.flush()
+    return done
