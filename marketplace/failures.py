@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 from flask import Flask, current_app, jsonify, make_response, render_template, request
 from flask.typing import ResponseReturnValue
@@ -11,6 +12,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from marketplace.errors import MarketplaceError
+from marketplace.web import PUBLIC, access_of
 from marketplace.words import N_
 
 
@@ -84,8 +86,20 @@ def refused(error: MarketplaceError) -> ResponseReturnValue:
 
 
 def expired(_: CSRFError) -> ResponseReturnValue:
-    """The form's token is missing or of another session."""
-    return _answer(400, EXPIRED)
+    """The form's token is missing or of another session: what our own page sent can be sent again after sign-in."""
+    typed = _typed()
+    if not typed:
+        return _answer(400, EXPIRED)
+    is_public = access_of(current_app, request.endpoint or "") == PUBLIC
+    return render_template("errors/expired.html", typed=typed, is_public=is_public), 400
+
+
+def _typed() -> list[tuple[str, str]]:
+    """The fields that came from a page of ours; none from another site, with a file, or with a password among them."""
+    is_ours = urlsplit(request.headers.get("Origin", "")).netloc == request.host
+    if not is_ours or request.files or any("password" in name for name in request.form):
+        return []
+    return [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
 
 
 def failed_request(error: HTTPException) -> ResponseReturnValue:

@@ -119,6 +119,37 @@ def test_a_form_of_another_session_says_how_to_go_on(client: FlaskClient, app: A
     assert "aperta troppo a lungo" in answer.text
 
 
+def test_what_was_typed_when_the_session_ended_is_sent_again(app: Application) -> None:
+    app.config["WTF_CSRF_ENABLED"] = True
+    own = {"Origin": "http://localhost"}
+    page = app.test_client().post("/esigenze/nuova/dove?da=riepilogo", data={"price": 'dodici "e"'}, headers=own)
+    assert page.status_code == 400
+    assert 'name="price" value="dodici &#34;e&#34;"' in page.text
+    assert 'action="/esigenze/nuova/dove?da=riepilogo"' in page.text
+    assert "altra scheda" in page.text
+    open_to_all = app.test_client().post("/segnala-un-pericolo", data={"words": "Fumo"}, headers=own)
+    assert 'value="Fumo"' in open_to_all.text
+    assert "altra scheda" not in open_to_all.text
+
+
+@pytest.mark.parametrize(
+    ("data", "headers"),
+    [
+        ({"cap_cents": "100"}, {"Origin": "https://evil.example"}),
+        ({"cap_cents": "100"}, {}),
+        ({"password": "segreta", "email": "a@b.it"}, {"Origin": "http://localhost"}),
+    ],
+)
+def test_nothing_of_another_site_and_no_password_is_offered_again(
+    app: Application, data: dict[str, str], headers: dict[str, str]
+) -> None:
+    app.config["WTF_CSRF_ENABLED"] = True
+    answer = app.test_client().post("/entra/password", data=data, headers=headers)
+    assert answer.status_code == 400
+    assert "Invia di nuovo" not in answer.text
+    assert "segreta" not in answer.text
+
+
 def test_pages_may_run_and_style_by_our_own_files_alone(client: FlaskClient) -> None:
     rules = dict(rule.split(" ", 1) for rule in client.get("/privacy").headers["Content-Security-Policy"].split("; "))
     assert rules["default-src"] == "'none'"
