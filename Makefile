@@ -3,6 +3,7 @@ PYTHON ?= python3
 PORT ?= 8000
 VAR ?= var
 WORKERS ?= 2
+BENCH ?= --kinds clustered uniform --sizes 200 1000 5000 --seconds 60 --chart docs/pictures/matching.svg
 
 VENV := .venv
 RUN := $(VENV)/bin
@@ -16,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE  # without compiled modules a start takes secon
 export UV_NO_PROGRESS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench browser faults bench-billing screenshots messages lock clean chromium
+.PHONY: help setup demo test check format bench bench-matching browser faults bench-billing screenshots messages lock clean chromium
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,8 +52,11 @@ faults: setup ## play many months of a small city, with kills and everything tha
 screenshots: setup chromium ## draw the README's pictures again
 	$(RUN)/python -m tests.journeys.screenshots
 
-bench: setup ## measure the matcher on the bench instances
-	$(RUN)/python -m tests.benchmarks
+bench: setup ## measure the matcher beside its rivals on small cities, in about two minutes
+	$(RUN)/python -m tests.benchmarks.matching --kinds clustered tight village --sizes 100 200 --seconds 10
+
+bench-matching: setup ## measure the matcher beside its rivals on cities of 200 to 20,000 needs (BENCH="..." changes it)
+	$(RUN)/python -m tests.benchmarks.matching $(BENCH)
 
 bench-billing: setup ## measure the close of a month with 100,000 sessions, and PDF receipts
 	$(RUN)/python -m tests.benchmarks.billing

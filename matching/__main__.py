@@ -4,11 +4,13 @@
 """
 
 import argparse
+import json
 import math
 import os
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,6 +70,9 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="PLAN", help="where the plan goes (.json or .json.gz)")
     parser.add_argument("--seconds", type=_seconds, default=60.0, metavar="S", help="how long to search (60)")
     parser.add_argument("--seed", type=_whole(0), default=0, metavar="K", help="same seed, same plan (0)")
+    parser.add_argument(
+        "--progress", action="store_true", help="say on stderr how it goes (JSON lines unless a terminal)"
+    )
     parser.add_argument("--workers", type=_whole(1), default=2, metavar="W", help="cores to use (2)")
 
 
@@ -103,7 +108,8 @@ def _solve(options: argparse.Namespace) -> int:
         from matching.solve import solve
 
         seconds = options.seconds - min(time.monotonic() - begun, READING_PART * options.seconds)
-        plan = solve(instance, seconds=seconds, seed=options.seed, workers=options.workers, progress=_show_progress)
+        listener = _show_progress if options.progress else None
+        plan = solve(instance, seconds=seconds, seed=options.seed, workers=options.workers, progress=listener)
     except Faults as faults:
         return _print(faults.lines, REFUSED)
     try:
@@ -111,7 +117,7 @@ def _solve(options: argparse.Namespace) -> int:
     except OSError as error:
         return _print([f"{options.out}: {error.strerror or error}"], INVALID)
     served = len(instance.needs) - len(plan.unserved)
-    bound = "no bound" if plan.bound_cents is None else f"bound {plan.bound_cents}"
+    bound = "no bound" if plan.bound_cents is None else f"bound {plan.bound_cents} (proved by: {plan.proof})"
     served_of = f"{served} of {len(instance.needs)} needs served"
     return _print([f"{plan.status}: {served_of}, objective {plan.objective_cents} cents, {bound}"], VALID)
 
@@ -128,10 +134,13 @@ def _unwritable(out: Path) -> str | None:
 
 
 def _show_progress(progress: "Progress") -> None:
-    bound = "" if progress.bound_cents is None else f", bound {progress.bound_cents}"
-    sys.stderr.write(
-        f"{progress.seconds:7.1f} s: {progress.served} served, objective {progress.objective_cents}{bound}\n"
-    )
+    """One line that is drawn again on a terminal, a JSON line otherwise."""
+    if not sys.stderr.isatty():
+        sys.stderr.write(json.dumps({"event": "progress", **asdict(progress)}) + "\n")
+        return
+    bound = "" if progress.bound_cents is None else f", bound {progress.bound_cents}, gap {progress.gap:.4f}"
+    line = f"{progress.seconds:7.1f} s: {progress.served} served, objective {progress.objective_cents}{bound}"
+    sys.stderr.write(f"\r{line}\x1b[K")
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -48,7 +48,10 @@ class Unserved:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`bound_cents` is proved or None; `status` is OPTIMAL (bound = objective) or FEASIBLE."""
+    """`status` is OPTIMAL (bound = objective) or FEASIBLE.
+
+    `bound_cents` is proved or None; `proof` says how, and is no part of the file.
+    """
 
     instance: str
     status: str
@@ -59,3 +62,4 @@ class Plan:
     gap: float | None
     seconds: float
     seed: int
+    proof: str | None = None

@@ -11,13 +11,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where the search stands: `bound_cents` is proved or None, `gap` as in a plan."""
+    """Where the search stands: `bound_cents` is proved or None, `proof` says how, `gap` is as in a plan."""
 
     seconds: float
     served: int
     objective_cents: int
     bound_cents: int | None
     gap: float | None
+    proof: str | None = None
 
 
 Listener = Callable[[Progress], None]

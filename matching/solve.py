@@ -14,6 +14,7 @@ from matching.enumeration import Limits
 from matching.exact import solve_model
 from matching.explain import settle
 from matching.fields import InstanceFaults
+from matching.first_reasons import first_reasons
 from matching.groups import MEMBERS, NEED
 from matching.instance import Instance
 from matching.lattice import Lattice, make_lattice
@@ -39,9 +40,8 @@ CLOSING_SECONDS_PER_NEED, SEARCH_PART_MIN = 0.0003, 0.3
 """What writing the plan and its reasons takes besides, and the part of the time that the search has all the same."""
 EXPLAIN_PART = 0.1
 """Of the time, so much is spent on looking for the reasons that take looking for."""
-ANNEAL_PART = 0.4
-POLISH_COLUMNS_MAX = 2_000_000
-"""Up to so many columns neighbourhoods are solved exactly in the last part of the search."""
+ANNEAL_PART = 0.3
+"""Of the search, so much is annealing; in the rest, neighbourhoods are solved exactly."""
 
 
 @dataclass
@@ -55,6 +55,7 @@ class Incumbent:
     slots: tuple[Slot, ...] = ()
     objective_cents: int = 0
     bound_cents: int | None = None
+    proof: str | None = None
 
     @cached_property
     def lattice(self) -> Lattice:
@@ -71,11 +72,11 @@ class Incumbent:
         self.tell()
         return True
 
-    def prove(self, weight: int) -> None:
-        """Take a proved lower bound, in weights."""
+    def prove(self, weight: int, proof: str) -> None:
+        """Take a lower bound, in weights, and how it was proved."""
         cents = (2 * weight + SCALE) // (2 * SCALE)
         if self.bound_cents is None or cents > self.bound_cents:
-            self.bound_cents = cents
+            self.bound_cents, self.proof = cents, proof
             self.tell()
 
     def tell(self) -> None:
@@ -83,7 +84,7 @@ class Incumbent:
         if self.listener is not None:
             served = len({member.need for slot in self.slots for member in slot.members})
             gap = gap_between(self.objective_cents, self.bound_cents)
-            self.listener(Progress(self.watch.seconds, served, self.objective_cents, self.bound_cents, gap))
+            self.listener(Progress(self.watch.seconds, served, self.objective_cents, self.bound_cents, gap, self.proof))
 
 
 def solve(
@@ -102,6 +103,8 @@ def solve(
     if faults := pin_faults(instance):
         raise InstanceFaults(faults)
     with Watch(seconds) as watch:
+        if progress is not None and not instance.pinned:  # serving nobody is a plan
+            progress(Progress(watch.seconds, 0, objective_cents(instance, ()), None, None))
         hurry, stop = HURRY_PART * seconds, STOP_PART * seconds
         limits = Limits(int(STEPS_A_SECOND * seconds), COLUMNS_MAX, watch, hurry, stop, workers)
         problem = make_problem(instance, limits)
@@ -110,9 +113,21 @@ def solve(
             _start_from_pins(best, seconds, seed)
         else:
             best.offer(build_greedily(problem, best.lattice))
+        _prove_at_once(best)
         closing_seconds = CLOSING_SECONDS_PER_NEED * len(instance.needs)
         _improve(best, max(SEARCH_PART * seconds - closing_seconds, SEARCH_PART_MIN * seconds), seed, workers)
         return _plan(best, seed)
+
+
+def _prove_at_once(best: Incumbent) -> None:
+    """A bound without a search: whoever no provider could ever serve costs what it costs to leave it unserved."""
+    problem = best.problem
+    reasons = first_reasons(problem.city, range(len(problem.value)))
+    never = np.array([reason is not None for reason in reasons], np.bool_)
+    if problem.columns.complete:
+        never = np.ones(len(never), np.bool_)
+        never[problem.columns.members[:, NEED]] = False
+    best.prove(int(problem.value[never].sum()), "needs that no slot can serve")
 
 
 def prepare(instance: Instance) -> None:
@@ -135,7 +150,7 @@ def _improve(best: Incumbent, seconds: float, seed: int, workers: int) -> None:
         if answer.choice is not None:
             best.offer(answer.choice)
         if problem.columns.complete and answer.bound is not None:
-            best.prove(int(problem.value.sum()) + answer.bound)
+            best.prove(int(problem.value.sum()) + answer.bound, "CP-SAT on all columns")
         if answer.is_optimal:
             return
     if watch.seconds < seconds and not watch.interrupted:
@@ -143,11 +158,10 @@ def _improve(best: Incumbent, seconds: float, seed: int, workers: int) -> None:
 
 
 def _search(best: Incumbent, seconds: float, seed: int, workers: int) -> None:
-    """Anneal, while a bound is sought beside it; then, unless the city is too large, solve neighbourhoods exactly."""
+    """Anneal, while a bound is sought beside it; then solve neighbourhoods exactly."""
     problem, watch = best.problem, best.watch
-    polishes = len(problem.columns) <= POLISH_COLUMNS_MAX
     begin, told = watch.seconds, watch.seconds
-    end = begin + (seconds - begin) * (ANNEAL_PART if polishes else 1.0)
+    end = begin + ANNEAL_PART * (seconds - begin)
     annealing = Annealing(problem, best.lattice, best.choice, seed)
 
     def tell(choice: Choice) -> None:
@@ -162,10 +176,10 @@ def _search(best: Incumbent, seconds: float, seed: int, workers: int) -> None:
         annealing.run(watch, begin, end, max(1, workers - 1), lambda: tell(annealing.choice), relaxing.done)
         bound = relaxing.result()
     if problem.columns.complete:
-        best.prove(bound.weight)
+        best.prove(bound.weight, "Lagrangian relaxation of all columns by provider and day")
     annealing.run(watch, begin, end, workers, lambda: tell(annealing.choice))
     best.offer(annealing.choice)
-    if polishes and watch.seconds < seconds and not watch.interrupted:
+    if watch.seconds < seconds and not watch.interrupted:
         search = Search(problem, best.choice, bound.regret, seed)
         search.run(watch, seconds, workers, lambda: tell(search.standing.choice()))
         best.offer(search.standing.choice())
@@ -202,4 +216,5 @@ def _plan(best: Incumbent, seed: int) -> Plan:
         None if gap is None else round(gap, 6),
         round(best.watch.seconds, 3),
         seed,
+        best.proof,
     )
