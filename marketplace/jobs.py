@@ -18,6 +18,7 @@ from marketplace.db import Scope, db, set_scope
 ROOMS = (
     "marketplace.messages.operations",
     "marketplace.households.jobs",
+    "marketplace.vouchers.ranking",
     "marketplace.slots.jobs",
     "marketplace.safety.operations",
     "marketplace.rounds.jobs",

@@ -24,7 +24,8 @@ from marketplace.needs.models import Need, NeedState, Service
 from marketplace.rounds.estimate import find_programme
 from marketplace.slots import agenda, queries
 from marketplace.statements.models import Statement, StatementState
-from marketplace.vouchers.models import HoldState, Programme, VoucherHold
+from marketplace.vouchers.models import HoldState, Programme, VoucherHold, VoucherRank
+from marketplace.vouchers.ranking import newest_ranks
 from marketplace.vouchers.rules import find_rule, list_decisions
 from marketplace.vouchers.wording import rule_sentences
 from marketplace.web import actor, allow, now, today
@@ -123,9 +124,17 @@ def vouchers() -> str:
         vouchers=list_vouchers(),
         means_test=counting,
         newest=households.find_means_test(db.session, actor()),
+        ranks=_ranks(mine),
         decisions=list_decisions(db.session, mine.municipality_id, mine.id),
         today=today(),
     )
+
+
+def _ranks(mine: Household) -> list[tuple[Need, VoucherRank]]:
+    """The newest rank of each of the family's open needs."""
+    found = newest_ranks(db.session, mine.municipality_id, mine.id)
+    needs_of_mine = needs.list_needs(db.session, actor())
+    return [(one, found[one.id]) for one in needs_of_mine if one.state == NeedState.OPEN and one.id in found]
 
 
 def list_vouchers() -> list[Voucher]:

@@ -21,10 +21,11 @@ from marketplace.needs.drafts import Wish
 from marketplace.needs.models import Need, NeedState, Service
 from marketplace.places.models import Venue
 from marketplace.providers.models import Accreditation, Offer, Provider, ProviderVenue
-from marketplace.rounds.instances import current_isee, entitlement, list_programmes, safe_offers
+from marketplace.rounds.instances import current_isee, list_programmes, safe_offers
 from marketplace.rounds.models import Round
 from marketplace.rounds.standing import Json
 from marketplace.vouchers.models import Programme
+from marketplace.vouchers.ranking import entitlement
 from matching.distance import distance_km
 from matching.instance import Window
 

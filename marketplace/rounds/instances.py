@@ -5,7 +5,7 @@ Slots that stand are pinned, so that nothing that was promised moves; their froz
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
@@ -31,6 +31,7 @@ from marketplace.rounds.standing import (
     pinned_json,
 )
 from marketplace.vouchers.models import Programme
+from marketplace.vouchers.ranking import entitlement, list_waiting
 
 GRID_MINUTES = 15
 
@@ -47,6 +48,7 @@ def build_instance(session: Session, municipality_id: str, on: date) -> Json:
     standing = list_standing(session, municipality_id, {provider.id for provider in providers}, on)
     needs = _needs(session, municipality_id, {member.need_id for _, members in standing for member in members})
     incomes = current_isee(session, municipality_id, {household.id for _, household in needs}, on)
+    waiting = list_waiting(session, municipality_id)
     municipality = session.get_one(Municipality, municipality_id)
     frozen = frozen_subsidies(session, standing)
     venues = _venues(session, municipality_id)
@@ -63,7 +65,12 @@ def build_instance(session: Session, municipality_id: str, on: date) -> Json:
             {"id": programme.code, "weekly_budget_cents": programme.weekly_budget_cents} for programme in programmes
         ],
         "needs": [
-            need_json(need, household, policy, entitlement(programmes, need.service, incomes.get(household.id)))
+            need_json(
+                need,
+                household,
+                policy,
+                None if need.id in waiting else entitlement(programmes, need.service, incomes.get(household.id)),
+            )
             | frozen.get(need.id, {})
             for need, household in needs
         ],
@@ -137,27 +144,6 @@ def subsidy_json(programme: Programme) -> Json:
         "percent": number(programme.percent),
         "cap_cents_per_hour": programme.cap_cents_per_hour,
     }
-
-
-def entitlement(programmes: Iterable[Programme], service: Service, isee_cents: int | None) -> Programme | None:
-    """The service's programme with the lowest `isee_max` that still covers the ISEE; none without a declared ISEE."""
-    if isee_cents is None:
-        return None
-    fitting = [
-        programme
-        for programme in programmes
-        if programme.service == service.value
-        and (programme.isee_max_cents is None or isee_cents <= programme.isee_max_cents)
-    ]
-    unlimited = 1 << 62
-    return min(
-        fitting,
-        key=lambda programme: (
-            unlimited if programme.isee_max_cents is None else programme.isee_max_cents,
-            programme.code,
-        ),
-        default=None,
-    )
 
 
 def current_isee(session: Session, municipality_id: str, households: set[UUID], on: date) -> Mapping[UUID, int]:

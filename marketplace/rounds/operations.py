@@ -15,6 +15,7 @@ from marketplace.providers.models import Accreditation, Provider
 from marketplace.rounds.jobs import solve_soon
 from marketplace.rounds.models import Round, RoundState
 from marketplace.slots.calendar import local_day
+from marketplace.vouchers.ranking import rank_needs
 from marketplace.words import N_
 
 AT_WORK = (RoundState.PREPARING, RoundState.SOLVING, RoundState.SOLVED)
@@ -37,6 +38,7 @@ def start_round(session: Session, by: Actor, now: datetime, seconds: int | None 
     today = local_day(now)
     if not _has_accredited(session, by.municipality_id, today):
         raise Rejected(NO_PROVIDERS)
+    rank_needs(session, by.municipality_id, now, today)
     found = Round(
         municipality_id=by.municipality_id,
         started_by=by.user_id,

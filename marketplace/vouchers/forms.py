@@ -44,6 +44,8 @@ class ProgrammeForm(FlaskForm):
     isee_max = EurosField(_("ISEE fino a"))
     percent = StringField(_("Percentuale della quota"), validators=[DataRequired(_("Scrivi la percentuale"))])
     cap = EurosField(_("Al massimo, l'ora e a persona"))
+    total = EurosField(_("Budget in tutto"))
+    families_max = IntegerField(_("Famiglie con il buono, al massimo"), [Optional(), NumberRange(0, 1_000_000)])
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -61,6 +63,8 @@ class ProgrammeForm(FlaskForm):
                 "isee_max": programme.isee_max_cents,
                 "percent": programme.percent.replace(".", ","),
                 "cap": programme.cap_cents_per_hour,
+                "total": programme.total_budget_cents,
+                "families_max": programme.families_max,
             }
         )
 
@@ -81,6 +85,8 @@ class ProgrammeForm(FlaskForm):
             isee_max_cents=self.isee_max.data,
             percent=format(Decimal(self.percent.data).normalize(), "f"),
             cap_cents_per_hour=self.cap.data,
+            total_budget_cents=self.total.data,
+            families_max=self.families_max.data,
         )
 
 

@@ -15,12 +15,17 @@ from marketplace.db import Row, cents, check, choice, json_object, refers
 
 
 class Programme(Row, table=True):
-    """A municipality's subsidy for one service: who is entitled (ISEE) and how much it pays."""
+    """A municipality's subsidy for one service: who is entitled (ISEE) and how much it pays.
+
+    All its weeks together never use more than the total, nor more families than `families_max`: a trigger on the holds.
+    """
 
     __table_args__ = (
         UniqueConstraint("municipality_id", "code", name="programme_code_once"),
         check("programme_percent", "cast(percent as numeric) between 0 and 100"),
         check("programme_budget", "weekly_budget_cents >= 0"),
+        check("programme_total", "total_budget_cents >= 0"),
+        check("programme_families", "families_max >= 0"),
     )
 
     code: str = Field(max_length=60)
@@ -30,6 +35,8 @@ class Programme(Row, table=True):
     isee_max_cents: int | None = cents(None)
     percent: str = Field(max_length=20)
     cap_cents_per_hour: int | None = cents(None)
+    total_budget_cents: int | None = cents(None)
+    families_max: int | None = None
     created_at: datetime
     ended_at: datetime | None = None
 
@@ -141,3 +148,41 @@ class VoucherDecision(Row, table=True):
     reason: str = Field(max_length=300)
     decided_at: datetime
     decided_by: UUID | None = None
+
+
+class VoucherRank(Row, table=True):
+    """A need's place in a programme's ranking of one moment: entitled, or waiting for a voucher; never edited."""
+
+    __tablename__ = "voucher_rank"
+    __table_args__ = (
+        refers("programme"),
+        refers("need"),
+        Index("rank_by_programme", "municipality_id", "programme_id", "ranked_at"),
+        Index("rank_by_need", "municipality_id", "need_id", "ranked_at"),
+        check("rank_from_one", "place >= 1"),
+    )
+
+    programme_id: UUID
+    need_id: UUID
+    household_id: UUID
+    place: int
+    is_entitled: bool
+    weekly_cents: int = cents()
+    ranked_at: datetime
+
+
+class BudgetAlert(Row, table=True):
+    """That a programme's week had reached a percentage of its budget, told to the officers once."""
+
+    __tablename__ = "budget_alert"
+    __table_args__ = (
+        refers("programme"),
+        UniqueConstraint("municipality_id", "programme_id", "percent", "week", name="alert_once"),
+    )
+
+    programme_id: UUID
+    percent: int
+    week: date
+    used_cents: int = cents()
+    budget_cents: int = cents()
+    raised_at: datetime

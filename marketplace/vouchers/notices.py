@@ -5,12 +5,13 @@ from datetime import date, datetime
 from uuid import UUID
 
 from babel.dates import format_date
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
+from marketplace.accounts.models import Appointment, Role, User
 from marketplace.households.addresses import addresses_of
 from marketplace.households.models import Household
-from marketplace.messages.operations import tell
-from marketplace.vouchers.models import Programme
+from marketplace.messages.operations import Recipient, tell
+from marketplace.vouchers.models import Programme, VoucherRank
 from marketplace.words import N_
 
 DAY = "d MMMM y"
@@ -28,6 +29,20 @@ ISEE_CORRECTED = (
         "L'ISEE che avevamo non era giusto: l'abbiamo corretto dal %(day)s. Quello che cambia negli incontri già"
         " conteggiati è una riga di rettifica del prossimo estratto conto, a credito o a debito. Il motivo e la"
         " decisione sono nella pagina dei buoni; entro 30 giorni puoi chiedere all'ufficio di rivederla."
+    ),
+)
+ENTITLED = (
+    N_("Ora hai diritto al buono"),
+    N_(
+        "Si è liberato un buono del Comune e in graduatoria tocca a te: dal prossimo abbinamento le proposte per la tua"
+        " esigenza lo contano già nel prezzo."
+    ),
+)
+BUDGET = (
+    N_("Buono «%(name)s»: budget impegnato, soglia %(percent)s %%"),
+    N_(
+        "Nella settimana dal %(day)s il programma «%(name)s» ha raggiunto la soglia %(percent)s %% del suo budget. Chi"
+        " non ci sta entra in lista d'attesa, in ordine di graduatoria. Il budget si alza nella pagina del programma."
     ),
 )
 
@@ -50,3 +65,30 @@ def tell_corrected(session: Session, now: datetime, household: Household, day: d
             values = {"day": format_date(day, DAY, locale=to.locale)}
             key = f"corrected {means_test_id} {to.email}"[:200]
             tell(session, household.municipality_id, now, to, key, *ISEE_CORRECTED, values)
+
+
+def tell_entitled(session: Session, now: datetime, ranks: Collection[VoucherRank]) -> None:
+    """Tell those whose turn has come in a waiting list."""
+    for rank in ranks:
+        for recipients in addresses_of(session, {rank.municipality_id}, [rank.household_id]).values():
+            for to in recipients:
+                tell(session, rank.municipality_id, now, to, f"entitled {rank.id} {to.email}"[:200], *ENTITLED)
+
+
+def tell_budget(session: Session, now: datetime, programme: Programme, week: date, percent: int) -> None:
+    """Tell the officers of the municipality that a programme's week has reached a percentage."""
+    officers = session.exec(
+        select(User.email, User.locale)
+        .join(Appointment, col(Appointment.user_id) == col(User.id))
+        .where(
+            Appointment.municipality_id == programme.municipality_id,
+            Appointment.role == Role.OFFICER,
+            col(Appointment.ended_at).is_(None),
+            col(User.active),
+        )
+        .order_by(User.email)
+    ).all()
+    for email, locale in officers:
+        values = {"name": programme.name, "percent": percent, "day": format_date(week, DAY, locale=locale)}
+        key = f"budget {programme.id} {percent} {week} {email}"[:200]
+        tell(session, programme.municipality_id, now, Recipient(email, locale), key, *BUDGET, values)

@@ -10,7 +10,9 @@ from sqlalchemy import ColumnElement, CursorResult, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 
+from marketplace.vouchers.alerts import watch_budgets
 from marketplace.vouchers.models import HoldState, Programme, ProgrammeWeek, VoucherHold
+from marketplace.vouchers.ranking import rank_again
 
 
 def lock_weeks(
@@ -26,6 +28,7 @@ def lock_weeks(
         .where(Programme.municipality_id == municipality_id, col(Programme.id).in_(programme_ids))
         .order_by(col(Programme.id))
     ).all()
+    _lock_bounded(session, municipality_id, programme_ids)
     rows = [
         {
             "municipality_id": municipality_id,
@@ -72,8 +75,11 @@ class Hold:
     cents: int
 
 
-def hold(session: Session, now: datetime, municipality_id: str, wanted: Iterable[Hold]) -> None:
-    """Reserve amounts; the database refuses what a week has not left (`budget_not_exceeded`)."""
+def hold(session: Session, now: datetime, municipality_id: str, wanted: Collection[Hold]) -> None:
+    """Reserve amounts; the database refuses what a week has not left (`budget_not_exceeded`).
+
+    It refuses as well what is above a programme's total or its number of families; officers are told at 80 and 95 %.
+    """
     session.add_all(
         VoucherHold(
             municipality_id=municipality_id,
@@ -87,6 +93,7 @@ def hold(session: Session, now: datetime, municipality_id: str, wanted: Iterable
         for one in sorted(wanted, key=lambda one: (one.programme_id, one.week, one.membership_id))
     )
     session.flush()
+    watch_budgets(session, municipality_id, now, {one.programme_id for one in wanted})
 
 
 def release(
@@ -113,7 +120,10 @@ def release(
     session.flush()
     _lock_weeks_of(session, municipality_id, mine)
     statement = update(VoucherHold).where(*mine).values(state=HoldState.RELEASED)
-    return cast(CursorResult[None], session.connection().execute(statement)).rowcount
+    given_back = cast(CursorResult[None], session.connection().execute(statement)).rowcount
+    if given_back:
+        rank_again(session, municipality_id)
+    return given_back
 
 
 def _lock_weeks_of(session: Session, municipality_id: str, holds: list[ColumnElement[bool]]) -> None:
@@ -127,4 +137,15 @@ def _lock_weeks_of(session: Session, municipality_id: str, holds: list[ColumnEle
         )
         .order_by(col(ProgrammeWeek.programme_id), col(ProgrammeWeek.week))
         .with_for_update()
+    ).all()
+
+
+def _lock_bounded(session: Session, municipality_id: str, programme_ids: Collection[UUID]) -> None:
+    """Programmes with a total or a number of families are taken one after the other, before their weeks."""
+    bounded = col(Programme.total_budget_cents).is_not(None) | col(Programme.families_max).is_not(None)
+    session.exec(
+        select(Programme.id)
+        .where(Programme.municipality_id == municipality_id, col(Programme.id).in_(programme_ids), bounded)
+        .order_by(col(Programme.id))
+        .with_for_update(key_share=True)
     ).all()

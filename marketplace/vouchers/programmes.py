@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from marketplace.accounts.models import Actor, Role
@@ -15,7 +16,10 @@ from marketplace.errors import Conflict, Forbidden, NotFound, Rejected
 from marketplace.households.means_tests import list_means_tests
 from marketplace.households.models import Household, IseeAnswer, MeansTest, MeansTestState
 from marketplace.vouchers.models import Programme, ProgrammeWeek
+from marketplace.vouchers.ranking import rank_again
 from marketplace.words import N_
+
+BELOW_USE = N_("Sono già impegnati più soldi, o più famiglie: il totale non può essere più basso.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class Rule:
     isee_max_cents: int | None
     percent: str
     cap_cents_per_hour: int | None
+    total_budget_cents: int | None = None
+    families_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,8 @@ def add_programme(session: Session, by: Actor, now: datetime, rule: Rule) -> Pro
         isee_max_cents=rule.isee_max_cents,
         percent=rule.percent,
         cap_cents_per_hour=rule.cap_cents_per_hour,
+        total_budget_cents=rule.total_budget_cents,
+        families_max=rule.families_max,
         created_at=now,
     )
     session.add(programme)
@@ -134,10 +142,22 @@ def change_programme(
     programme.name, programme.weekly_budget_cents = rule.name, rule.weekly_budget_cents
     programme.isee_max_cents, programme.percent = rule.isee_max_cents, rule.percent
     programme.cap_cents_per_hour = rule.cap_cents_per_hour
+    _set_bounds(session, programme, rule)
     session.connection().execute(update(ProgrammeWeek).where(coming).values(budget_cents=rule.weekly_budget_cents))
     session.flush()
     _record(session, by, now, "change_programme", programme)
+    rank_again(session, by.municipality_id)
     return programme
+
+
+def _set_bounds(session: Session, programme: Programme, rule: Rule) -> None:
+    """The total and the number of families, never below what is in use: the database says so."""
+    try:
+        with session.begin_nested():
+            programme.total_budget_cents, programme.families_max = rule.total_budget_cents, rule.families_max
+            session.flush()
+    except IntegrityError as error:
+        raise Rejected(BELOW_USE) from error
 
 
 def end_programme(session: Session, by: Actor, now: datetime, programme_id: UUID) -> Programme:
@@ -153,8 +173,11 @@ def end_programme(session: Session, by: Actor, now: datetime, programme_id: UUID
 
 def _record(session: Session, by: Actor, now: datetime, action: str, programme: Programme) -> None:
     detail = programme.model_dump(
-        include={"code", "weekly_budget_cents", "isee_max_cents", "percent", "cap_cents_per_hour"}
-    )
+        include={
+            "code", "weekly_budget_cents", "isee_max_cents", "percent", "cap_cents_per_hour", "total_budget_cents",
+            "families_max",
+        }
+    )  # fmt: skip
     record(session, by, now, action, "programme", programme.id, **detail)
 
 

@@ -13,7 +13,9 @@ from marketplace.households.inps import can_ask
 from marketplace.households.jobs import request_lookup
 from marketplace.providers.forms import SERVICES
 from marketplace.vouchers import programmes
+from marketplace.vouchers.alerts import list_alerts
 from marketplace.vouchers.forms import ProgrammeForm
+from marketplace.vouchers.ranking import list_ranking
 from marketplace.vouchers.rules import list_rules
 from marketplace.vouchers.wording import rule_sentences
 from marketplace.web import actor, allow, id_from, now, today
@@ -66,6 +68,8 @@ def change(programme_id: str) -> ResponseReturnValue:
         form=form,
         programme=programme,
         weeks=programmes.list_weeks(db.session, programme, monday),
+        alerts=list_alerts(db.session, programme.municipality_id, now(), programme.id),
+        ranking=list_ranking(db.session, programme),
         rules=versions,
         sentences=rule_sentences(versions[0].as_rule) if versions else [],
     )

@@ -103,7 +103,7 @@ def test_a_suspended_provider_has_no_slots(city: Session) -> None:
 
 
 def test_whom_the_budget_no_longer_covers_is_left_out(city: Session) -> None:
-    programme = add_programme(city, 2000)
+    programme = add_programme(city, 3000)
     add_need(city, "n1", isee_cents=0)
     add_need(city, "n2", isee_cents=0)
     found = solved(city, [Group(["n1", "n2"])])
