@@ -88,7 +88,8 @@ def _preview(found: Payment, name: str) -> Deed:
 def _possible(found: Payment) -> list[str]:
     """The deeds that this payment's state allows now."""
     possible = []
-    for name in ("riprova", "sollecito", "stralcio"):
+    was_reminded = db.session.get_one(Statement, (found.municipality_id, found.statement_id)).reminded_at is not None
+    for name in ("riprova", *(() if was_reminded else ("sollecito",)), "stralcio"):
         with suppress(deeds.NotOpen, deeds.NotYet):
             _preview(found, name)
             possible.append(name)

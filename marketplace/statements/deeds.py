@@ -99,7 +99,9 @@ def preview_reminder(session: Session, payment: Payment) -> Deed:
         raise NotOpen
     if statement_of(session, payment).state != StatementState.OVERDUE:
         raise NotOpen
-    then = (N_("La lettera parte per e-mail e si stampa da qui. Dopo 30 giorni il debito può passare al fondo."),)
+    then = (
+        N_("Parte per e-mail: a chi non ne ha, scrivi tu. Dopo 30 giorni il debito può passare al fondo."),
+    )
     return Deed(None, N_("Subito"), then)
 
 

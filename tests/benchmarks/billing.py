@@ -88,14 +88,15 @@ def measure(mine: Installation) -> None:
 
 
 def measure_receipts(count: int) -> None:
-    """PDF receipts on two processes."""
+    """Statements as PDF on two processes."""
     from tests.benchmarks.receipts import print_receipts
 
     began = time.perf_counter()
     with ProcessPoolExecutor(2) as pool:
         sizes = list(pool.map(print_receipts, [count // 2, count - count // 2]))
     seconds = time.perf_counter() - began
-    say(f"{count} receipts: {seconds:.1f} s, {count / seconds:.0f} a second, {sum(sizes) / count / 1024:.0f} kB each")
+    size = sum(sizes) / count / 1024
+    say(f"{count} statements as PDF: {seconds:.1f} s, {count / seconds:.0f} a second, {size:.0f} kB each")
 
 
 @contextmanager
