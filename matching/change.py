@@ -46,13 +46,13 @@ class Changes:
         """
         kinds = KINDS_AGAINST.get(reason, KINDS)
         for number, kind in enumerate(kinds):
+            if not self._has_time():  # even the first candidate of a kind takes looking
+                return {"not_tried": list(kinds[number:])}
             for told, changed in self._candidates(kind, need):
                 if not self._has_time():
                     return {"not_tried": list(kinds[number:])}
                 if self._addition(changed) is not None:
                     return {"change": told}
-            if not self._has_time():
-                return {"not_tried": list(kinds[number + 1 :])} if kinds[number + 1 :] else {}
         return {}
 
     def _candidates(self, kind: str, need: Need) -> Iterator[Change]:
