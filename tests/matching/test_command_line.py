@@ -185,3 +185,18 @@ def test_whatever_it_is_given_solve_plans_or_refuses_in_lines(tmp_path, capsys, 
         assert len(capsys.readouterr().out.splitlines()) >= len(city["needs"])
     else:
         assert lines
+
+
+def test_progress_is_told_as_json_lines_and_only_gets_better(tmp_path, files, capsys):
+    assert main(["solve", files[0], "--out", str(tmp_path / "plan.json"), "--seconds", "20", "--progress"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    costs = [one["objective_cents"] for one in told]
+    assert costs == sorted(costs, reverse=True)
+    assert told[0]["served"] == 0
+    assert told[-1]["gap"] == 0
+    assert told[-1]["proof"] == "CP-SAT on all columns"
+
+
+def test_without_progress_nothing_is_told(tmp_path, files, capsys):
+    assert main(["solve", files[0], "--out", str(tmp_path / "plan.json"), "--seconds", "20"]) == 0
+    assert capsys.readouterr().err == ""
