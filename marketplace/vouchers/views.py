@@ -21,6 +21,7 @@ from marketplace.vouchers.wording import rule_sentences
 from marketplace.web import actor, allow, id_from, now, today
 
 blueprint = Blueprint("vouchers", __name__)
+SHOWN_MAX = 20
 
 
 @blueprint.get("/comune/programmi")
@@ -93,10 +94,22 @@ def means_tests() -> str:
     return render_template(
         "vouchers/means_tests.html",
         waiting=programmes.list_declared(db.session, actor().municipality_id),
+        shown_max=SHOWN_MAX,
         can_ask=can_ask(),
         name=name,
         families=programmes.find_families(db.session, actor().municipality_id, name),
     )
+
+
+@blueprint.post("/comune/isee/inps")
+@allow(Role.OFFICER)
+def ask_inps_for_all() -> ResponseReturnValue:
+    """Look up at INPS whatever waits and was not looked up yet."""
+    for one in programmes.list_declared(db.session, actor().municipality_id):
+        if one.answer is None:
+            request_lookup(db.session, actor(), now(), one.means_test_id)
+    flash(_("Domande inviate all'INPS: le risposte compaiono qui tra poco."), "success")
+    return redirect(url_for("vouchers.means_tests"), code=303)
 
 
 @blueprint.post("/comune/isee/<means_test_id>/inps")

@@ -155,7 +155,7 @@ def test_what_agrees_is_verified_and_what_differs_waits_and_no_provider_or_neigh
         cookie["_user_id"], cookie["_fresh"] = signed_in[Role.OFFICER], True
     page = client.get("/comune/isee").text
     assert "12.345,67" in page and "un altro importo" in page and "non ha un ISEE valido" in page
-    assert page.count('/inps"') == 2
+    assert page.count('/inps"') == 3, "one for all, and one for each that waits"
 
 
 def test_only_officers_ask_and_only_where_inps_is_connected(session: Session) -> None:
