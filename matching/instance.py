@@ -81,6 +81,8 @@ class Need:
     priority: Fraction = Fraction(1)
     subsidy: Subsidy | None = None
     excludes: frozenset[str] = frozenset()
+    district: str | None = None
+    waiting_weeks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +182,21 @@ class PinnedSlot:
 
 
 @dataclass(frozen=True, slots=True)
+class Fairness:
+    """No group of needs, by each of `by`, has fewer served than this part of the most that could be served of it."""
+
+    by: tuple[str, ...]
+    served_part_min: Fraction
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
-    """What the objective weighs."""
+    """What the objective weighs; a need that waits weighs so much more for each week."""
 
     unserved_cents_per_hour: int
     travel_cents_per_km: int
+    waiting_percent_per_week: int = 0
+    fairness: Fairness | None = None
 
 
 @dataclass(frozen=True, slots=True)

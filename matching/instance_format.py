@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from matching.fields import LIMIT, Fields, InstanceFaults, by_id, shown
 from matching.instance import (
+    Fairness,
     Instance,
     Mode,
     Need,
@@ -26,12 +27,14 @@ from matching.objective import unserved_cost
 from matching.plan_format import read_slot
 
 MINUTES_A_DAY = 1440
+FAIR_BY = ("service", "district", "subsidy")
+"""What fairness may group needs by."""
 RATE_MAX = 10**6
 """No hour costs more cents, so that a slot's cost stays within 32 bits."""
 SEATS_MAX = 1000
 """No need brings more people."""
 BUDGET_MAX = 10**15
-OBJECTIVE_MAX = 10**14
+OBJECTIVE_MAX = 10**12
 """What serving nobody may cost, in cents: far beyond any city, and within 64 bits when weighed in parts of a cent."""
 
 
@@ -50,7 +53,7 @@ def build_instance(content: object, digest: str) -> Instance:
     instance = Instance(
         name=fields.text("name"),
         grid_minutes=grid,
-        policy=Policy(policy.whole("unserved_cents_per_hour"), policy.whole("travel_cents_per_km")),
+        policy=_policy(policy),
         services=services,
         programmes=by_id(fields.objects("programmes"), _programme),
         needs=by_id(fields.objects("needs"), lambda item: read_need(item, grid, services)),
@@ -67,6 +70,25 @@ def build_instance(content: object, digest: str) -> Instance:
     if faults:
         raise InstanceFaults(faults)
     return replace(instance, pinned=pinned)
+
+
+def _policy(fields: Fields) -> Policy:
+    fairness = None
+    if fields.has("fairness"):
+        asked = fields.object("fairness")
+        by = asked.texts("by")
+        if not by and asked.is_sound("by"):
+            asked.fault("by", "must not be empty")
+        for name in by:
+            if name not in FAIR_BY:
+                asked.fault("by", f"must be {' or '.join(FAIR_BY)}, not {shown(name)}")
+        fairness = Fairness(by, asked.decimal("served_part_min", high=1))
+    return Policy(
+        fields.whole("unserved_cents_per_hour"),
+        fields.whole("travel_cents_per_km"),
+        fields.whole("waiting_percent_per_week", high=1000) if fields.has("waiting_percent_per_week") else 0,
+        fairness,
+    )
 
 
 def _windows(fields: Fields, grid: int) -> tuple[Window, ...]:
@@ -124,6 +146,8 @@ def read_need(fields: Fields, grid: int, services: Container[str]) -> Need:
         priority=fields.decimal("priority"),
         subsidy=_subsidy(fields),
         excludes=frozenset(fields.texts("excludes")),
+        district=fields.text("district") if fields.has("district") else None,
+        waiting_weeks=fields.whole("waiting_weeks", high=1000) if fields.has("waiting_weeks") else 0,
     )
 
 

@@ -14,7 +14,7 @@ def instance_to_json(instance: Instance) -> dict[str, Any]:
         "format": "instance/1",
         "name": instance.name,
         "grid_minutes": instance.grid_minutes,
-        "policy": asdict(instance.policy),
+        "policy": _plain(asdict(instance.policy)),
         "services": {name: _service(service) for name, service in instance.services.items()},
         "programmes": [asdict(programme) for programme in instance.programmes.values()],
         "needs": [need_to_json(need) for need in instance.needs.values()],

@@ -14,9 +14,12 @@ TIE_TOLERANCE = Fraction(1, 10**6)
 
 
 def unserved_cost(instance: Instance, need: Need) -> Fraction:
-    """What it costs to leave a need unserved, in cents."""
+    """What it costs to leave a need unserved, in cents; waiting raises it where the policy says so."""
     seat_minutes = need.seats * need.sessions * need.minutes
-    return instance.policy.unserved_cents_per_hour * need.priority * Fraction(seat_minutes, MINUTES_PER_HOUR)
+    cents = instance.policy.unserved_cents_per_hour * need.priority * Fraction(seat_minutes, MINUTES_PER_HOUR)
+    if need.waiting_weeks and instance.policy.waiting_percent_per_week:
+        cents *= 1 + Fraction(need.waiting_weeks * instance.policy.waiting_percent_per_week, 100)
+    return cents
 
 
 def travel_cost(instance: Instance, slot: Slot) -> Fraction:

@@ -50,7 +50,8 @@ class Unserved:
 class Plan:
     """`status` is OPTIMAL (bound = objective) or FEASIBLE.
 
-    `bound_cents` is proved or None; `proof` says how, and is no part of the file.
+    `bound_cents` is proved or None; `proof` says how, and is no part of the file. `fairness` is what `matching.fairness`
+    says of it, where the instance asks for fairness.
     """
 
     instance: str
@@ -63,3 +64,4 @@ class Plan:
     seconds: float
     seed: int
     proof: str | None = None
+    fairness: Mapping[str, Any] | None = None

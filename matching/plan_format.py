@@ -28,6 +28,7 @@ def build_plan(content: object) -> Plan:
         gap=fields.double("gap") if fields.has("gap") else None,
         seconds=fields.double("seconds", low=0),
         seed=fields.whole("seed", low=-(2**63), high=2**64),
+        fairness=fields.object("fairness").values() if fields.has("fairness") else None,
     )
     if faults:
         raise PlanFaults(faults)
@@ -100,6 +101,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "gap": plan.gap,
         "seconds": plan.seconds,
         "seed": plan.seed,
+        **({} if plan.fairness is None else {"fairness": dict(plan.fairness)}),
     }
 
 

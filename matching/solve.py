@@ -1,7 +1,7 @@
 """`solve`: an instance in, a valid plan out, within the time that it is given; what it says of its bound is proved."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,10 +13,11 @@ from matching.choice import Choice
 from matching.enumeration import Limits
 from matching.exact import solve_model
 from matching.explain import settle
+from matching.fairness import be_fair
 from matching.fields import InstanceFaults
 from matching.first_reasons import first_reasons
 from matching.groups import MEMBERS, NEED
-from matching.instance import Instance
+from matching.instance import Fairness, Instance
 from matching.lattice import Lattice, make_lattice
 from matching.model import Model
 from matching.objective import objective_cents
@@ -102,6 +103,8 @@ def solve(
     """
     if faults := pin_faults(instance):
         raise InstanceFaults(faults)
+    if instance.policy.fairness is not None:
+        return _solve_fairly(instance, instance.policy.fairness, seconds, seed, workers)
     with Watch(seconds) as watch:
         if progress is not None and not instance.pinned:  # serving nobody is a plan
             progress(Progress(watch.seconds, 0, objective_cents(instance, ()), None, None))
@@ -128,6 +131,16 @@ def _prove_at_once(best: Incumbent) -> None:
         never = np.ones(len(never), np.bool_)
         never[problem.columns.members[:, NEED]] = False
     best.prove(int(problem.value[never].sum()), "needs that no slot can serve")
+
+
+def _solve_fairly(instance: Instance, fairness: Fairness, seconds: float, seed: int, workers: int) -> Plan:
+    """The plan that `matching.fairness` finds, with the bound of the plan without fairness: no fair plan is cheaper."""
+    watch = Watch(seconds)
+    fair = be_fair(instance, fairness, seconds, lambda one, time: solve(one, seconds=time, seed=seed, workers=workers))
+    limits = Limits(int(STEPS_A_SECOND * seconds), COLUMNS_MAX, watch, seconds, seconds)
+    problem = make_problem(instance, limits)
+    best = Incumbent(problem, watch, None, slots=fair.slots, bound_cents=fair.plain.bound_cents, proof=fair.plain.proof)
+    return replace(_plan(best, seed), fairness=fair.report)
 
 
 def prepare(instance: Instance) -> None:

@@ -68,3 +68,13 @@ def test_a_pinned_slot_stands_and_takes_a_member_more():
     plan = solve(instance_from_json(city([{}, {}], pinned=[pinned])), seconds=20)
     assert [(slot.id, slot.start, len(slot.members)) for slot in plan.slots] == [("s1", 930, 2)]
     assert plan.status == "OPTIMAL"
+
+
+def test_weights_as_large_as_they_may_be_fit_the_arithmetic():
+    policy = {"unserved_cents_per_hour": 10**9, "travel_cents_per_km": 10**9}
+    plan = solve(instance_from_json(city([{"priority": 999}], policy=policy)), seconds=20)
+    assert len(plan.slots) == 1
+    fair = {"fairness": {"by": ["service"], "served_part_min": 1}}
+    needs = [{"priority": 499, "excludes": ["n1"], "windows": [{"day": 0, "start": 900, "end": 960}]}] * 2
+    plan = solve(instance_from_json(city(needs, policy=policy | fair)), seconds=20)
+    assert plan.fairness is not None
