@@ -81,17 +81,17 @@ def _ruin(
 ) -> bool:
     """Take out some of a provider's needs: those of a random day, or of each slot with a random chance."""
     day, part = random_below(work, 10), 1 + random_below(work, 4)
-    column = work.head[provider]
+    column = int(work.head[provider])
     while column >= 0:
-        following = work.after[column]
+        following = int(work.after[column])
         if columns.table[column, DAY] == day or (day > 6 and random_below(work, 4) < part):
             for i in range(columns.offsets[column], columns.offsets[column + 1]):
-                need = columns.members[i, NEED]
+                need = int(columns.members[i, NEED])
                 if work.is_fixed[need] or work.server[need] < 0:
                     continue
                 if not remove(city, columns, lattice, work, weight, value, need, stack):
                     return False
-                following = work.head[provider]
+                following = int(work.head[provider])
             if day > 6 and following == work.head[provider]:
                 return True
         column = following
@@ -106,11 +106,11 @@ def _force(
     first, last = lattice.best_from[provider], lattice.best_from[provider + 1]
     if first == last:
         return False
-    bundle = lattice.best[first + min(random_below(work, last - first), random_below(work, last - first))]
+    bundle = int(lattice.best[first + min(random_below(work, last - first), random_below(work, last - first))])
     start, stop = lattice.bundle_from[bundle], lattice.bundle_from[bundle + 1]
-    head = lattice.bundle[start]
+    head = int(lattice.bundle[start])
     for i in range(columns.offsets[head], columns.offsets[head + 1]):
-        need = columns.members[i, NEED]
+        need = int(columns.members[i, NEED])
         if work.is_fixed[need] or work.server[need] < NOBODY:
             return False
         if work.server[need] >= 0 and not remove(city, columns, lattice, work, weight, value, need, stack):
@@ -119,7 +119,7 @@ def _force(
     for i in range(columns.offsets[head], columns.offsets[head + 1]):
         wanted = min(wanted, city.needs[columns.members[i, NEED]].sessions)
     for k in range(stop - start):
-        column = lattice.bundle[start + (turn + k) % (stop - start)]
+        column = int(lattice.bundle[start + (turn + k) % (stop - start)])
         day = columns.table[column, DAY]
         if wanted == 0 or (days >> day) & 1:
             continue
@@ -132,7 +132,7 @@ def _force(
     if wanted or not complete(city, columns, lattice, work, weight, bundle):
         return False
     for i in range(columns.offsets[head], columns.offsets[head + 1]):
-        if not settle(city, columns, work, value, columns.members[i, NEED], provider):
+        if not settle(city, columns, work, value, int(columns.members[i, NEED]), provider):
             return False
     return True
 
@@ -142,10 +142,10 @@ def _clear(
     city: City, columns: Columns, lattice: Lattice, work: Work, weight: Ints, value: Ints, column: int, stack: Ints
 ) -> bool:
     """Take out all that is in a column's way in its provider's week."""
-    provider, row = columns.provider[column], columns.table[column]
+    provider, row = int(columns.provider[column]), columns.table[column]
     gap = city.providers[provider].gap
     length = row[END] - row[START]
-    other = work.head[provider]
+    other = int(work.head[provider])
     while other >= 0:
         its = columns.table[other]
         way = 0 if its[PLACE] == row[PLACE] and row[PLACE] != HOMES else gap
@@ -153,12 +153,12 @@ def _clear(
         full = its[DAY] == row[DAY] and length > work.room.day_left[provider, row[DAY]]
         full |= length > work.room.week_left[provider] and random_below(work, 3) == 0
         if not near and not full:
-            other = work.after[other]
+            other = int(work.after[other])
             continue
-        need = columns.members[columns.offsets[other], NEED]
+        need = int(columns.members[columns.offsets[other], NEED])
         if work.server[need] < 0 or not remove(city, columns, lattice, work, weight, value, need, stack):
             return False
-        other = work.head[provider]
+        other = int(work.head[provider])
     return True
 
 
@@ -198,11 +198,11 @@ def _recreate(
         for k in range(first, last):
             if work.server[needs[k, 0]] != NOBODY or work.server[needs[k, 1]] != NOBODY:
                 continue
-            if random_below(work, SKIP_ONE_IN) and is_free(columns, lattice, work, order[k]):
-                take_bundle(city, columns, lattice, work, weight, value, order[k])
+            if random_below(work, SKIP_ONE_IN) and is_free(columns, lattice, work, int(order[k])):
+                take_bundle(city, columns, lattice, work, weight, value, int(order[k]))
         for _ in range(min(EXTRAS, last - first)):
-            bundle = lattice.best[first + random_below(work, last - first)]
-            need = columns.members[columns.offsets[lattice.bundle[lattice.bundle_from[bundle]]], NEED]
+            bundle = int(lattice.best[first + random_below(work, last - first)])
+            need = int(columns.members[columns.offsets[lattice.bundle[lattice.bundle_from[bundle]]], NEED])
             if work.server[need] == NOBODY and count < len(absent):
                 absent[count] = need
                 count += 1

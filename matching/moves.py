@@ -60,7 +60,7 @@ def _note(work: Work, kind: int, what: int, server: int, spent: int) -> None:
 
 @compiled
 def _link(work: Work, provider: int, column: int) -> None:
-    first = work.head[provider]
+    first = int(work.head[provider])
     work.is_chosen[column] = 1
     work.after[column], work.before[column], work.head[provider] = first, NONE, column
     if first >= 0:
@@ -70,7 +70,7 @@ def _link(work: Work, provider: int, column: int) -> None:
 @compiled
 def _unlink(work: Work, provider: int, column: int) -> None:
     work.is_chosen[column] = 0
-    left, right = work.before[column], work.after[column]
+    left, right = int(work.before[column]), int(work.after[column])
     if left >= 0:
         work.after[left] = right
     else:
@@ -83,7 +83,7 @@ def _unlink(work: Work, provider: int, column: int) -> None:
 def add(city: City, columns: Columns, work: Work, weight: Ints, column: int) -> None:
     """Choose a column that fits."""
     put(city, columns, work.room, column, TAKE)
-    _link(work, columns.provider[column], column)
+    _link(work, int(columns.provider[column]), column)
     work.numbers[WEIGHT] += weight[column]
     _note(work, ADDED, column, 0, 0)
 
@@ -92,7 +92,7 @@ def add(city: City, columns: Columns, work: Work, weight: Ints, column: int) -> 
 def drop(city: City, columns: Columns, work: Work, weight: Ints, column: int) -> None:
     """Choose a column no longer."""
     put(city, columns, work.room, column, GIVE_BACK)
-    _unlink(work, columns.provider[column], column)
+    _unlink(work, int(columns.provider[column]), column)
     work.numbers[WEIGHT] -= weight[column]
     _note(work, DROPPED, column, 0, 0)
 
@@ -100,7 +100,7 @@ def drop(city: City, columns: Columns, work: Work, weight: Ints, column: int) ->
 @compiled
 def serve(city: City, work: Work, value: Ints, need: int, server: int, spent: int) -> None:
     """Write down who serves a need, and what it takes of its programme."""
-    _note(work, SERVED, need, work.server[need], work.spent[need])
+    _note(work, SERVED, need, int(work.server[need]), work.spent[need])
     _serve(city, work, value, need, server, spent)
 
 
@@ -124,7 +124,7 @@ def take_back(city: City, columns: Columns, work: Work, weight: Ints, value: Int
         if kind == SERVED:
             _serve(city, work, value, what, server, spent)
             continue
-        provider, sign = columns.provider[what], GIVE_BACK if kind == ADDED else TAKE
+        provider, sign = int(columns.provider[what]), GIVE_BACK if kind == ADDED else TAKE
         put(city, columns, work.room, what, sign)
         work.numbers[WEIGHT] += sign * weight[what]
         if kind == ADDED:
@@ -169,15 +169,15 @@ def remove(
             rest = NONE
             for i in range(columns.offsets[column], columns.offsets[column + 1]):
                 if columns.members[i, NEED] == leaver:
-                    rest = lattice.without[i]
+                    rest = int(lattice.without[i])
             drop(city, columns, work, weight, column)
             if rest >= 0:
                 add(city, columns, work, weight, rest)
             for i in range(columns.offsets[column], columns.offsets[column + 1]):
-                other = columns.members[i, NEED]
+                other = int(columns.members[i, NEED])
                 if work.server[other] < 0:
                     continue
-                if rest < 0 or not settle(city, columns, work, value, other, work.server[other]):
+                if rest < 0 or not settle(city, columns, work, value, other, int(work.server[other])):
                     if count == len(stack):
                         return False
                     stack[count] = other
@@ -193,8 +193,8 @@ def pay_up(city: City, columns: Columns, lattice: Lattice, work: Work, weight: I
         column = work.steps[k, 1]
         if work.steps[k, 0] == ADDED and work.is_chosen[column]:
             for i in range(columns.offsets[column], columns.offsets[column + 1]):
-                need = columns.members[i, NEED]
-                if work.server[need] >= 0 and not settle(city, columns, work, value, need, work.server[need]):
+                need = int(columns.members[i, NEED])
+                if work.server[need] >= 0 and not settle(city, columns, work, value, need, int(work.server[need])):
                     if not remove(city, columns, lattice, work, weight, value, need, stack):
                         return False
         k += 1
@@ -205,7 +205,7 @@ def pay_up(city: City, columns: Columns, lattice: Lattice, work: Work, weight: I
 def _settle_all(city: City, columns: Columns, work: Work, value: Ints, column: int) -> bool:
     """Let all members of a column pay for their sessions; whether they can."""
     for i in range(columns.offsets[column], columns.offsets[column + 1]):
-        if not settle(city, columns, work, value, columns.members[i, NEED], columns.provider[column]):
+        if not settle(city, columns, work, value, int(columns.members[i, NEED]), int(columns.provider[column])):
             return False
     return True
 
@@ -213,7 +213,7 @@ def _settle_all(city: City, columns: Columns, work: Work, value: Ints, column: i
 @compiled
 def is_free(columns: Columns, lattice: Lattice, work: Work, bundle: int) -> bool:
     """Whether nobody serves any member of a bundle."""
-    head = lattice.bundle[lattice.bundle_from[bundle]]
+    head = int(lattice.bundle[lattice.bundle_from[bundle]])
     for i in range(columns.offsets[head], columns.offsets[head + 1]):
         if work.server[columns.members[i, NEED]] != NOBODY:
             return False
@@ -228,10 +228,10 @@ def take_bundle(
 
     First all members meet, then those who need more sessions than others do.
     """
-    mark, before, head = work.numbers[STEPS], work.numbers[WEIGHT], lattice.bundle[lattice.bundle_from[bundle]]
+    mark, before, head = work.numbers[STEPS], work.numbers[WEIGHT], int(lattice.bundle[lattice.bundle_from[bundle]])
     good = complete(city, columns, lattice, work, weight, bundle)
     for i in range(columns.offsets[head], columns.offsets[head + 1]):
-        good = good and settle(city, columns, work, value, columns.members[i, NEED], columns.provider[head])
+        good = good and settle(city, columns, work, value, int(columns.members[i, NEED]), int(columns.provider[head]))
     if good and work.numbers[WEIGHT] < before:
         return True
     take_back(city, columns, work, weight, value, mark)
@@ -242,10 +242,10 @@ def take_bundle(
 def complete(city: City, columns: Columns, lattice: Lattice, work: Work, weight: Ints, bundle: int) -> bool:
     """Give every member of a bundle all its sessions; whether they fit. Members may have had some of them before."""
     while True:
-        head, column = lattice.bundle[lattice.bundle_from[bundle]], NONE
+        head, column = int(lattice.bundle[lattice.bundle_from[bundle]]), NONE
         wanted, days = BIG, 0
         for i in range(columns.offsets[head], columns.offsets[head + 1]):
-            need, had = columns.members[i, NEED], 0
+            need, had = int(columns.members[i, NEED]), 0
             for day in range(DAYS):
                 if work.room.slot[need, day] >= 0:
                     days |= 1 << day
@@ -253,7 +253,7 @@ def complete(city: City, columns: Columns, lattice: Lattice, work: Work, weight:
             wanted = min(wanted, city.needs[need].sessions - had)
         k, last = lattice.bundle_from[bundle], lattice.bundle_from[bundle + 1]
         while wanted > 0 and k < last:
-            other = lattice.bundle[k]
+            other = int(lattice.bundle[k])
             day = columns.table[other, DAY]
             if not (days >> day) & 1 and _may_fit(columns, work, other) and fits_in(city, columns, work.room, other):
                 add(city, columns, work, weight, other)
@@ -266,7 +266,7 @@ def complete(city: City, columns: Columns, lattice: Lattice, work: Work, weight:
         rest = _unfinished(city, columns, lattice, work, column if column >= 0 else head)
         if rest < 0:
             return bool(rest == EMPTY)
-        bundle = lattice.of[rest]
+        bundle = int(lattice.of[rest])
 
 
 @compiled
@@ -275,7 +275,7 @@ def _unfinished(city: City, columns: Columns, lattice: Lattice, work: Work, colu
     while column >= 0:
         finished, leaver = 0, NONE
         for i in range(columns.offsets[column], columns.offsets[column + 1]):
-            need, had = columns.members[i, NEED], 0
+            need, had = int(columns.members[i, NEED]), 0
             for day in range(DAYS):
                 had += work.room.slot[need, day] >= 0
             if had >= city.needs[need].sessions:
@@ -285,14 +285,14 @@ def _unfinished(city: City, columns: Columns, lattice: Lattice, work: Work, colu
             return EMPTY
         if finished == 0:
             break
-        column = lattice.without[leaver]
+        column = int(lattice.without[leaver])
     return column
 
 
 @compiled
 def _may_fit(columns: Columns, work: Work, column: int) -> bool:
     """Whether the provider is free at both ends of a column: a quick look before `fits_in`."""
-    provider, day = columns.provider[column], columns.table[column, DAY]
+    provider, day = int(columns.provider[column]), columns.table[column, DAY]
     start, end = columns.table[column, START], columns.table[column, END]
     return bool(work.room.place[provider, day, start] == FREE and work.room.place[provider, day, end - 1] == FREE)
 
@@ -338,12 +338,12 @@ def insert(
     days, best_days = np.zeros(DAYS, np.int64), np.zeros(DAYS, np.int64)
     best, k = value[need], first
     while k < last:
-        provider = columns.provider[lattice.column[lattice.rows[k]]]
+        provider = int(columns.provider[lattice.column[lattice.rows[k]]])
         seen = work.is_ours[provider] and (last - first <= rows_max or random_below(work, last - first) < rows_max)
         extra[:] = BIG
         while k < last and columns.provider[lattice.column[lattice.rows[k]]] == provider:
-            row = lattice.rows[k]
-            column, base = lattice.column[row], lattice.without[row]
+            row = int(lattice.rows[k])
+            column, base = int(lattice.column[row]), int(lattice.without[row])
             if seen and (work.is_chosen[base] if base >= 0 else _may_fit(columns, work, column)):
                 day, added = columns.table[column, DAY], weight[column] - (weight[base] if base >= 0 else 0)
                 if added < min(extra[day], best) and _fits_instead(city, columns, work, column, base):
@@ -362,7 +362,7 @@ def insert(
             take_back(city, columns, work, weight, value, mark)
             return False
     for s in range(sessions):
-        if not _settle_all(city, columns, work, value, lattice.column[best_days[s]]):
+        if not _settle_all(city, columns, work, value, int(lattice.column[best_days[s]])):
             take_back(city, columns, work, weight, value, mark)
             return False
     return True
@@ -371,7 +371,7 @@ def insert(
 @compiled
 def _join(city: City, columns: Columns, lattice: Lattice, work: Work, weight: Ints, row: int) -> bool:
     """Choose the column of a row instead of the one without its member; whether it fits."""
-    base, column = lattice.without[row], lattice.column[row]
+    base, column = int(lattice.without[row]), int(lattice.column[row])
     if base >= 0:
         if not work.is_chosen[base]:
             return False
@@ -390,9 +390,9 @@ def restore(city: City, columns: Columns, work: Work, weight: Ints, value: Ints,
         work.numbers[STEPS] = 0
     for column in chosen:
         for i in range(columns.offsets[column], columns.offsets[column + 1]):
-            need = columns.members[i, NEED]
-            if not settle(city, columns, work, value, need, columns.provider[column]):
-                serve(city, work, value, need, columns.provider[column], 0)
+            need = int(columns.members[i, NEED])
+            if not settle(city, columns, work, value, need, int(columns.provider[column])):
+                serve(city, work, value, need, int(columns.provider[column]), 0)
                 work.is_fixed[need] = True  # it pays by odd cents that a solver dealt out: best left alone
         work.numbers[STEPS] = 0
 
@@ -402,17 +402,17 @@ def columns_of(work: Work, providers: Ints) -> Ints:
     """The chosen columns of these providers."""
     count = 0
     for provider in providers:
-        column = work.head[provider]
+        column = int(work.head[provider])
         while column >= 0:
             count += 1
-            column = work.after[column]
+            column = int(work.after[column])
     chosen = np.zeros(count, np.int64)
     for provider in providers:
-        column = work.head[provider]
+        column = int(work.head[provider])
         while column >= 0:
             count -= 1
             chosen[count] = column
-            column = work.after[column]
+            column = int(work.after[column])
     return chosen
 
 
@@ -421,6 +421,6 @@ def fill(city: City, columns: Columns, lattice: Lattice, work: Work, weight: Int
     """Go through all bundles once, those that save most first, and take each that fits and pays."""
     for bundle in lattice.ranking:
         work.numbers[STEPS] = 0
-        if is_free(columns, lattice, work, bundle):
-            take_bundle(city, columns, lattice, work, weight, value, bundle)
+        if is_free(columns, lattice, work, int(bundle)):
+            take_bundle(city, columns, lattice, work, weight, value, int(bundle))
     work.numbers[STEPS] = 0

@@ -33,7 +33,7 @@ STEPS_A_SECOND = 1_000_000
 COLUMNS_MAX = 9_000_000
 EXACT_PART, RELAX_PART, TELL_PART = 0.5, 0.3, 0.03
 RELAX_ROUNDS = 400
-HURRY_PART, STOP_PART = 0.2, 0.3
+HURRY_PART, STOP_PART = 0.3, 0.4
 """Of the time, so much passes before enumerating hurries, and before it stops."""
 SEARCH_PART = 0.95
 """Of the time, so much is for the search; the rest is for writing the plan and its reasons."""
@@ -41,8 +41,8 @@ CLOSING_SECONDS_PER_NEED, SEARCH_PART_MIN = 0.0003, 0.3
 """What writing the plan and its reasons takes besides, and the part of the time that the search has all the same."""
 EXPLAIN_PART = 0.1
 """Of the time, so much is spent on looking for the reasons that take looking for."""
-ANNEAL_PART = 0.3
-"""Of the search, so much is annealing; in the rest, neighbourhoods are solved exactly."""
+ANNEAL_PART, ANNEAL_PART_MAX, NEEDS_A_SECOND = 0.25, 0.6, 300
+"""Of the search, so much is annealing, and more the more needs there are a second; then neighbourhoods are solved."""
 
 
 @dataclass
@@ -174,7 +174,8 @@ def _search(best: Incumbent, seconds: float, seed: int, workers: int) -> None:
     """Anneal, while a bound is sought beside it; then solve neighbourhoods exactly."""
     problem, watch = best.problem, best.watch
     begin, told = watch.seconds, watch.seconds
-    end = begin + ANNEAL_PART * (seconds - begin)
+    crowd = len(problem.value) / max(1.0, seconds - begin) / NEEDS_A_SECOND
+    end = begin + min(ANNEAL_PART_MAX, ANNEAL_PART + crowd) * (seconds - begin)
     annealing = Annealing(problem, best.lattice, best.choice, seed)
 
     def tell(choice: Choice) -> None:

@@ -91,6 +91,9 @@ def _as_mip(model: Model) -> tuple[model_builder.Model, list[model_builder.Varia
         elif one.has_bool_or():  # an implication: its conditions are literals too
             literals = [*one.bool_or.literals, *(-literal - 1 for literal in one.enforcement_literal)]
             mip.add(model_builder.LinearExpr.sum([term(literal) for literal in literals]) >= 1)
+        elif one.has_bool_and():
+            for literal in one.bool_and.literals:
+                mip.add(model_builder.LinearExpr.sum([term(-one.enforcement_literal[0] - 1), term(literal)]) >= 1)
         elif one.has_linear():
             row = model_builder.LinearExpr.weighted_sum(
                 [variables[v] for v in one.linear.vars], list(one.linear.coeffs)
