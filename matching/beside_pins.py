@@ -13,7 +13,7 @@ from matching.candidates import (
     seek,
     starts_by_day,
 )
-from matching.compiled import compiled
+from matching.compiled import inner
 from matching.groups import (
     C_CEILING,
     C_FORCED,
@@ -28,7 +28,7 @@ from matching.groups import (
 from matching.pairs import Bits, distance_km
 
 
-@compiled
+@inner
 def may_come(city: City, provider: int, service: int, place: int, need: int) -> bool:
     """Whether a need lives near enough to a place, or for a round, near enough to the provider (rule 4)."""
     needs, venues = city.needs, city.venues
@@ -41,7 +41,7 @@ def may_come(city: City, provider: int, service: int, place: int, need: int) -> 
     return bool(distance_km(needs[need].lat, needs[need].lon, lat, lon) <= needs[need].travel_km + 1e-9)
 
 
-@compiled
+@inner
 def beside(city: City, pin: int, all_: Ints) -> Ints:
     """The pinned members as forced candidates, a host first, then those of `all_` who may join them."""
     pinned = city.pins[pin]
@@ -71,7 +71,7 @@ def beside(city: City, pin: int, all_: Ints) -> Ints:
     return here[:, :count].copy()
 
 
-@compiled
+@inner
 def sessions_beside(city: City, pin: int, here: Ints, stretches: Ints) -> Ints:
     """The sessions that may be: the pinned ones at their times, the others wherever they fit."""
     pinned = city.pins[pin]
@@ -92,7 +92,7 @@ def sessions_beside(city: City, pin: int, here: Ints, stretches: Ints) -> Ints:
     return times[:found].copy()
 
 
-@compiled
+@inner
 def seek_beside_pin(city: City, pairs: Bits, pin: int, all_: Ints, effort: Effort, found: Found) -> None:
     """The columns of one pinned slot: as it stands, and with every group that may join it."""
     pinned, venues = city.pins[pin], city.venues

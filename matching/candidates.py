@@ -4,7 +4,7 @@ import numpy as np
 
 from matching.arrays import CLASS, HOMES, NO_LIMIT, NOTHING, PRESENCE, ROUND, City, Flags, Ints
 from matching.classes import seek_classes
-from matching.compiled import compiled
+from matching.compiled import inner
 from matching.groups import (
     C_CEILING,
     C_FORCED,
@@ -25,7 +25,7 @@ DAYS = 7
 BITS = 62
 
 
-@compiled
+@inner
 def offers_for(city: City, provider: int, service: int, need: int) -> int:
     """The provider's offers for the service that cover the need alone, as bits in their order (rule 2)."""
     needs, offers = city.needs, city.offers
@@ -51,7 +51,7 @@ def offers_for(city: City, provider: int, service: int, need: int) -> int:
     return found
 
 
-@compiled
+@inner
 def languages_with(city: City, provider: int, need: int) -> int:
     """The provider's languages that the need speaks, as bits in their order."""
     spoken, own = city.needs[need], city.providers[provider]
@@ -64,7 +64,7 @@ def languages_with(city: City, provider: int, need: int) -> int:
     return found
 
 
-@compiled
+@inner
 def ceiling_with(city: City, provider: int, service: int, offers: int, need: int) -> int:
     """What the need can pay at most for one slot, if its others cost the least that any slot here could (rule 11)."""
     needs, table = city.needs, city.offers
@@ -84,7 +84,7 @@ def ceiling_with(city: City, provider: int, service: int, offers: int, need: int
     return int(limit - (sessions - 1) * least)
 
 
-@compiled
+@inner
 def cover(city: City, provider: int, service: int) -> Ints:
     """All needs that the provider may serve, each alone, wherever; those pinned elsewhere or complete left out."""
     needs, first, last = city.needs, city.services[service].needs_from, city.services[service].needs_to
@@ -107,7 +107,7 @@ def cover(city: City, provider: int, service: int) -> Ints:
     return all_[:, :count].copy()
 
 
-@compiled
+@inner
 def starts_by_day(city: City, provider: int, all_: Ints) -> Flags:
     """`[day, row, start]`: the session fits into a window of the need and one of the provider."""
     fits = np.zeros((DAYS, all_.shape[1], city.units), np.bool_)
@@ -126,7 +126,7 @@ def starts_by_day(city: City, provider: int, all_: Ints) -> Flags:
     return fits
 
 
-@compiled
+@inner
 def common_windows(city: City, provider: int, place: int, day: int) -> Ints:
     """The stretches `(start, end)` of one day inside one window of the provider and, at a venue, one of the venue's."""
     own, at_venue = city.providers[provider], 0 <= place < len(city.venues)
@@ -149,7 +149,7 @@ def common_windows(city: City, provider: int, place: int, day: int) -> Ints:
     return stretches[:count]
 
 
-@compiled
+@inner
 def choose(city: City, all_: Ints, rows: Ints, forced: int) -> Ints:
     """The candidates `rows`, of which the first `forced` must be in every group."""
     here = np.zeros((CANDIDATE_FIELDS, len(rows)), np.int64)
@@ -160,7 +160,7 @@ def choose(city: City, all_: Ints, rows: Ints, forced: int) -> Ints:
     return here
 
 
-@compiled
+@inner
 def _is_start(city: City, fits: Flags, start: int, starts: int) -> bool:
     """Whether a start is among those that the effort allows."""
     if starts == 0 or (starts == 1 and start * city.grid % 60 == 0):
@@ -168,7 +168,7 @@ def _is_start(city: City, fits: Flags, start: int, starts: int) -> bool:
     return not (start > 0 and fits[start - 1] and start + 1 < city.units and fits[start + 1])
 
 
-@compiled
+@inner
 def sessions_at(city: City, site: Site, here: Ints, rows: Ints, fits: Flags, stretches: Ints) -> Ints:
     """The sessions that may be at a site: (candidate, start) by start; in a stretch, and clear of pinned slots."""
     times, found = np.zeros((len(rows) * city.units, 2), np.int64), 0
@@ -187,7 +187,7 @@ def sessions_at(city: City, site: Site, here: Ints, rows: Ints, fits: Flags, str
     return times[:found].copy()
 
 
-@compiled
+@inner
 def seek(city: City, site: Site, here: Ints, times: Ints, stretches: Ints, found: Found) -> None:
     """The site's groups; around a host (candidate 0) inside its session, for each start that it may take."""
     if site.host < 0 or city.services[site.service].mode == CLASS:
@@ -209,7 +209,7 @@ def seek(city: City, site: Site, here: Ints, times: Ints, stretches: Ints, found
         seek_groups(city, site, here, inside[:count], session, stretches[:0], found)
 
 
-@compiled
+@inner
 def seek_at(city: City, site: Site, here: Ints, rows: Ints, fits: Flags, stretches: Ints, found: Found) -> None:
     """The groups of the candidates `here`, which are the rows `rows` of `fits`."""
     if city.services[site.service].mode == CLASS:
@@ -218,7 +218,7 @@ def seek_at(city: City, site: Site, here: Ints, rows: Ints, fits: Flags, stretch
         seek(city, site, here, sessions_at(city, site, here, rows, fits, stretches), stretches, found)
 
 
-@compiled
+@inner
 def seats_of(city: City, provider: int, service: int, venue: int) -> int:
     """The most seats present that any offer for the service and the venue (none: -1) allow."""
     most = 0
@@ -228,7 +228,7 @@ def seats_of(city: City, provider: int, service: int, venue: int) -> int:
     return most if venue < 0 else min(most, city.venues[venue].seats)
 
 
-@compiled
+@inner
 def seek_venues(
     city: City, pairs: Bits, provider: int, service: int, all_: Ints, fits: Flags, effort: Effort, found: Found
 ) -> None:
@@ -255,7 +255,7 @@ def seek_venues(
             seek_at(city, site, here, rows, fits[day], stretches, found)
 
 
-@compiled
+@inner
 def reaches(city: City, provider: int, need: int) -> bool:
     """Whether the provider goes to the need's home (rule 4)."""
     providers, needs = city.providers, city.needs
@@ -263,7 +263,7 @@ def reaches(city: City, provider: int, need: int) -> bool:
     return bool(providers[provider].visits and km <= providers[provider].travel_km + 1e-9)
 
 
-@compiled
+@inner
 def seek_homes(
     city: City, pairs: Bits, provider: int, service: int, all_: Ints, fits: Flags, effort: Effort, found: Found
 ) -> None:
@@ -296,7 +296,7 @@ def seek_homes(
             seek_at(city, site, here, rows, fits[day], stretches, found)
 
 
-@compiled
+@inner
 def seek_rounds(
     city: City, pairs: Bits, provider: int, service: int, all_: Ints, fits: Flags, effort: Effort, found: Found
 ) -> None:

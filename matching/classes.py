@@ -6,7 +6,7 @@ A branch ends where no group that it can still grow to lets all its members pay:
 import numpy as np
 
 from matching.arrays import CLASS, NO_LIMIT, NOTHING, City, Flags, Ints
-from matching.compiled import compiled
+from matching.compiled import inner
 from matching.groups import (
     C_CEILING,
     C_LANGUAGES,
@@ -45,7 +45,7 @@ NOBODY = 1 << 20
 """More seats than any group has."""
 
 
-@compiled
+@inner
 def seats_needed(city: City, site: Site, here: Ints) -> Ints:
     """For each candidate the fewest seats present with which it can pay, `NOBODY` where no number is enough."""
     fewest = np.full(here.shape[1], NOBODY, np.int64)
@@ -71,7 +71,7 @@ def seats_needed(city: City, site: Site, here: Ints) -> Ints:
     return fewest
 
 
-@compiled
+@inner
 def seek_classes(city: City, site: Site, here: Ints, rows: Ints, fits: Flags, stretches: Ints, found: Found) -> None:
     """All classes of the candidates `here`, which are the rows `rows` of `fits[row, start]`; a host is the first."""
     needs, fewest = city.needs, seats_needed(city, site, here)
@@ -100,7 +100,7 @@ def seek_classes(city: City, site: Site, here: Ints, rows: Ints, fits: Flags, st
                     return
 
 
-@compiled
+@inner
 def _grow(
     city: City,
     site: Site,

@@ -7,7 +7,7 @@ import numpy as np
 from matching.arrays import NO_LIMIT, ROUND, City, Ints, Table
 from matching.beside_pins import seek_beside_pin
 from matching.candidates import DAYS, cover, seek_homes, seek_rounds, seek_venues, starts_by_day
-from matching.compiled import compiled
+from matching.compiled import compiled, inner
 from matching.groups import (
     COLUMN_COUNT,
     DAY,
@@ -110,7 +110,7 @@ def drop_useless(city: City, found: Found, best: Ints) -> None:
             return
 
 
-@compiled
+@inner
 def _is_useful(city: City, best: Ints, day: int, need: int, share: int) -> bool:
     """Whether the need finds its other sessions on other days, and can pay them beside this one."""
     sessions, limit = city.needs[need].sessions, city.needs[need].limit

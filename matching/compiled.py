@@ -16,7 +16,8 @@ def _cache_folder() -> str | None:
     """A folder for the machine code of just these sources: numba itself does not see when a called function changes."""
     here = Path(__file__).parent
     sources = (path.read_bytes() for path in sorted(here.glob("*.py")))
-    digest = hashlib.sha256(b"".join(source for source in sources if b"@compiled" in source)).hexdigest()[:16]
+    compiled_sources = [source for source in sources if b"@compiled" in source or b"@inner" in source]
+    digest = hashlib.sha256(b"".join(compiled_sources)).hexdigest()[:16]
     places: list[str | Path] = [here / "__pycache__", tempfile.gettempdir()]
     if "VAR" in os.environ:
         places.insert(1, os.environ["VAR"])
@@ -38,9 +39,18 @@ if (_folder := _cache_folder()) is not None and not _config.CACHE_DIR:
 
 def compiled(function: F) -> F:
     """`function` as machine code, kept for the next start where a folder can be written."""
+    return _as_machine_code(function, {})
+
+
+def inner(function: F) -> F:
+    """The same for what only compiled functions call: without the way in from Python, which takes long to compile."""
+    return _as_machine_code(function, {"no_cpython_wrapper": True, "no_cfunc_wrapper": True})
+
+
+def _as_machine_code(function: F, options: dict[str, bool]) -> F:
     machine: Any
     try:
-        machine = numba.njit(cache=True, nogil=True)(function)
+        machine = numba.njit(cache=True, nogil=True, **options)(function)
     except RuntimeError:  # no folder can be written
-        machine = numba.njit(nogil=True)(function)
+        machine = numba.njit(nogil=True, **options)(function)
     return cast(F, machine)

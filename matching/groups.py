@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from matching.arrays import CLASS, HOMES, NOTHING, PRESENCE, ROUND, City, Ints, Table
-from matching.compiled import compiled
+from matching.compiled import inner
 from matching.pairs import Bits, may_meet
 from matching.pricing import (
     G_CEILING,
@@ -83,7 +83,7 @@ class Found(NamedTuple):
     counts: Ints
 
 
-@compiled
+@inner
 def clear_of_pins(city: City, provider: int, place: int, day: int, start: int, end: int, pin: int) -> bool:
     """Whether a time is free of the provider's pinned slots (but `pin` itself), the way between places included."""
     pins = city.pins
@@ -97,7 +97,7 @@ def clear_of_pins(city: City, provider: int, place: int, day: int, start: int, e
     return True
 
 
-@compiled
+@inner
 def seek_groups(
     city: City, site: Site, candidates: Ints, times: Ints, window: Ints, earlier: Ints, found: Found
 ) -> None:
@@ -161,7 +161,7 @@ def seek_groups(
         item += 1
 
 
-@compiled
+@inner
 def _joins(
     city: City,
     site: Site,
@@ -218,7 +218,7 @@ def _joins(
     return True
 
 
-@compiled
+@inner
 def emit(city: City, site: Site, mode: int, group: Ints, count: int, state: Ints, earlier: Ints, found: Found) -> None:
     """Price the group with its cheapest offer (first of equals) and write its column, if it is a slot all can pay."""
     columns, members, counts = found.columns, found.members, found.counts

@@ -4,14 +4,14 @@ import numpy as np
 import numpy.typing as npt
 
 from matching.arrays import NOTHING, ROUND, City
-from matching.compiled import compiled
+from matching.compiled import compiled, inner
 from matching.distance import EARTH_RADIUS_KM
 
 Bits = npt.NDArray[np.uint8]
 KM_A_DEGREE = EARTH_RADIUS_KM * np.pi / 180
 
 
-@compiled
+@inner
 def distance_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
     """The great-circle distance in km (haversine, earth radius 6371.0088 km)."""
     a, b = np.radians(lat), np.radians(other_lat)
@@ -20,7 +20,7 @@ def distance_km(lat: float, lon: float, other_lat: float, other_lon: float) -> f
     return float(2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(min(1.0, square))))
 
 
-@compiled
+@inner
 def may_meet(pairs: Bits, need: int, other: int) -> bool:
     """Whether the two may share a slot."""
     return bool((pairs[need, other >> 3] >> (other & 7)) & 1)
@@ -46,13 +46,13 @@ def find_pairs(city: City) -> Bits:
     return pairs
 
 
-@compiled
+@inner
 def _differ(one: int, other: int, gap: int) -> bool:
     """Whether two attributes are there and more than `gap` apart."""
     return one != NOTHING and other != NOTHING and abs(one - other) > gap
 
 
-@compiled
+@inner
 def _are_alike(city: City, index: int, need: int, other: int) -> bool:
     """Whether level, age and topic are near enough, and in a round the homes."""
     service, one, two = city.services[index], city.needs[need], city.needs[other]
