@@ -94,7 +94,7 @@ def sessions_beside(city: City, pin: int, here: Ints, stretches: Ints) -> Ints:
 
 @inner
 def seek_beside_pin(city: City, pairs: Bits, pin: int, all_: Ints, effort: Effort, found: Found) -> None:
-    """The columns of one pinned slot: as it stands, and with every group that may join it."""
+    """The columns of a pinned slot: with every group of `all_` that may join it; as it stands if `all_` is empty."""
     pinned, venues = city.pins[pin], city.venues
     at_venue = pinned.place >= 0 and pinned.place < len(venues)
     site = Site(
@@ -112,4 +112,6 @@ def seek_beside_pin(city: City, pairs: Bits, pin: int, all_: Ints, effort: Effor
     )
     stretches = common_windows(city, pinned.provider, pinned.place, pinned.day)
     here = beside(city, pin, all_)
+    if all_.shape[1] and here.shape[1] == pinned.members_to - pinned.members_from:
+        return
     seek(city, site, here, sessions_beside(city, pin, here, stretches), stretches, found)

@@ -9,6 +9,7 @@ from matching.beside_pins import seek_beside_pin
 from matching.candidates import DAYS, cover, seek_homes, seek_rounds, seek_venues, starts_by_day
 from matching.compiled import compiled, inner
 from matching.groups import (
+    CANDIDATE_FIELDS,
     COLUMN_COUNT,
     DAY,
     MEMBER_COUNT,
@@ -47,8 +48,17 @@ class Columns(NamedTuple):
 
 
 @compiled
+def find_pinned(city: City, pairs: Bits, provider: int, effort: Effort, found: Found) -> None:
+    """The provider's pinned slots as they stand: every plan has them, however little time there is for others."""
+    nobody = np.zeros((CANDIDATE_FIELDS, 0), np.int64)
+    for i in range(city.providers[provider].pins_from, city.providers[provider].pins_to):
+        seek_beside_pin(city, pairs, city.lists[i], nobody, effort, found)
+
+
+@compiled
 def find_columns(city: City, pairs: Bits, provider: int, effort: Effort, found: Found) -> None:
-    """Everything that one provider could do, pinned slots first; then what no need could use is dropped."""
+    """Everything that one provider could do, pinned slots first."""
+    find_pinned(city, pairs, provider, effort, found)
     first, last = city.providers[provider].offers_from, city.providers[provider].offers_to
     for offer in range(first, last):
         service = city.offers[offer].service
@@ -58,11 +68,11 @@ def find_columns(city: City, pairs: Bits, provider: int, effort: Effort, found: 
         if seen:
             continue
         all_ = cover(city, provider, service)
+        if all_.shape[1] == 0:
+            continue
         for i in range(city.providers[provider].pins_from, city.providers[provider].pins_to):
             if city.pins[city.lists[i]].service == service:
                 seek_beside_pin(city, pairs, city.lists[i], all_, effort, found)
-        if all_.shape[1] == 0:
-            continue
         fits = starts_by_day(city, provider, all_)
         if city.services[service].mode == ROUND:
             seek_rounds(city, pairs, provider, service, all_, fits, effort, found)

@@ -1,6 +1,6 @@
 """All useful columns, provider by provider, within limits of time and room; it is known whether any is missing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from matching.arrays import NO_LIMIT, NOTHING, ROUND, City, Ints, Table
 from matching.candidates import DAYS
-from matching.columns import Columns, drop_useless, find_columns
+from matching.columns import Columns, drop_useless, find_columns, find_pinned
 from matching.groups import (
     BEGIN,
     COLUMN_COUNT,
@@ -130,7 +130,7 @@ class _Search:
         """Find the provider's columns, with less effort if they would be too many; whether these are all."""
         efforts: tuple[Effort, ...] = EFFORTS
         if begun is not None and self.limits.is_past(begun + self.limits.stop_seconds):
-            self.found.counts[:] = 0
+            self._try(provider, EFFORTS[0], LEAST_STEPS, columns, find_pinned)
             return False
         if begun is not None and self.limits.is_past(begun + self.limits.hurry_seconds):
             steps, efforts = min(steps, HURRIED_STEPS), EFFORTS[-1:]
@@ -140,12 +140,14 @@ class _Search:
                 return effort == EFFORTS[0]
         return False
 
-    def _try(self, provider: int, effort: Effort, steps: int, columns: int) -> None:
+    def _try(
+        self, provider: int, effort: Effort, steps: int, columns: int, find: Callable[..., None] = find_columns
+    ) -> None:
         """Find columns in the room that there is, or in more as long as that is not too much."""
         while True:
             self.found.counts[:] = 0
             self.found.counts[STEPS_MAX] = steps
-            find_columns(self.city, self.pairs, provider, effort, self.found)
+            find(self.city, self.pairs, provider, effort, self.found)
             if not self.found.counts[FULL] or self.room >= columns:
                 return
             self.room *= 4

@@ -103,6 +103,8 @@ def seek_groups(
 ) -> None:
     """All groups at a site inside `window` (start, end), but those that one of the `earlier` windows holds too.
 
+    Where others may join forced candidates, the groups are those that somebody joins.
+
     `times` are the sessions that may be: (column of `candidates`, start), sorted by start.
     """
     mode, walk = city.services[site.service].mode, city.services[site.service].walk
@@ -115,6 +117,7 @@ def seek_groups(
     forced = 0
     for i in range(candidates.shape[1]):
         forced += candidates[C_FORCED, i]
+    least = forced + 1 if 0 < forced < candidates.shape[1] else 1
     first_at = np.searchsorted(times[:, 1], np.arange(city.units + 1))
     first_only = site.host >= 0 and site.pin < 0  # whoever hosts is there from the start
     count, item, begun, total = 0, 0, found.counts[STEPS], len(times)
@@ -148,7 +151,7 @@ def seek_groups(
             taken[count] = item
             count += 1
             found.counts[STEPS] += 1
-            if state[count, S_FORCED] == forced:
+            if state[count, S_FORCED] == forced and count >= least:
                 emit(city, site, mode, group, count, state, earlier, found)
             if found.counts[STEPS] > found.counts[STEPS_MAX]:
                 found.counts[CUT] = 1

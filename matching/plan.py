@@ -50,8 +50,8 @@ class Unserved:
 class Plan:
     """`status` is OPTIMAL (bound = objective) or FEASIBLE.
 
-    `bound_cents` is proved or None; `proof` says how, and is no part of the file. `fairness` is what `matching.fairness`
-    says of it, where the instance asks for fairness.
+    `bound_cents` is proved or None; `proof` says how, and is no part of the file. `fairness` is what
+    `matching.fairness` says of it, where the instance asks for fairness.
     """
 
     instance: str

@@ -41,6 +41,8 @@ CLOSING_SECONDS_PER_NEED, SEARCH_PART_MIN = 0.0003, 0.3
 """What writing the plan and its reasons takes besides, and the part of the time that the search has all the same."""
 EXPLAIN_PART = 0.1
 """Of the time, so much is spent on looking for the reasons that take looking for."""
+PINS_SECONDS_MIN = 2.0
+"""What is pinned stands in every plan: to see that, there is always so much time (it takes some hundredths)."""
 ANNEAL_PART, ANNEAL_PART_MAX, NEEDS_A_SECOND = 0.25, 0.6, 300
 """Of the search, so much is annealing, and more the more needs there are a second; then neighbourhoods are solved."""
 
@@ -206,7 +208,7 @@ def _start_from_pins(best: Incumbent, seconds: float, seed: int) -> None:
     pinned = (problem.city.needs["pinned_provider"] >= 0).astype(np.int64)
     complete = np.add.reduceat(pinned[columns.members[:, NEED]], columns.offsets[:-1]) == columns.table[:, MEMBERS]
     for ids in (np.flatnonzero(complete), np.arange(len(columns.table))):
-        answer = solve_model(Model(problem, ids), watch, seconds - watch.seconds, seed)
+        answer = solve_model(Model(problem, ids), watch, max(PINS_SECONDS_MIN, seconds - watch.seconds), seed)
         if answer.choice is not None:
             best.offer(answer.choice)
             best.offer(build_greedily(problem, best.lattice, answer.choice))

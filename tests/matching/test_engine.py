@@ -1,5 +1,11 @@
 """The engine's plans on small instances with a known answer."""
 
+from importlib import import_module
+
+import pytest
+
+from matching import enumeration
+from matching.check import check
 from matching.formats import instance_from_json
 from matching.solve import solve
 
@@ -68,6 +74,28 @@ def test_a_pinned_slot_stands_and_takes_a_member_more():
     plan = solve(instance_from_json(city([{}, {}], pinned=[pinned])), seconds=20)
     assert [(slot.id, slot.start, len(slot.members)) for slot in plan.slots] == [("s1", 930, 2)]
     assert plan.status == "OPTIMAL"
+
+
+def test_what_is_pinned_stands_also_when_there_is_no_time_to_look_for_anything(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(enumeration, "BLOCK", 1)
+    for part in ("HURRY_PART", "STOP_PART"):
+        monkeypatch.setattr(import_module("matching.solve"), part, -1)
+    providers = [{**PROVIDER, "id": f"q{number}"} for number in range(4)]
+    pinned = [
+        {
+            "id": f"s{number}", "provider": f"q{number}", "service": "tutoring", "place": {"venue": "v1"}, "day": 0,
+            "start": 900, "end": 960, "cost_cents": 2300,
+            "members": [
+                {"need": need, "start": 900, "end": 960, "share_cents": 1150, "subsidy_cents": 0}
+                for need in (f"n{number}", f"n{number + 4}")
+            ],
+        }
+        for number in range(4)
+    ]  # fmt: skip
+    instance = instance_from_json(city([{}] * 12, providers=providers, pinned=pinned))
+    plan = solve(instance, seconds=5)
+    assert check(instance, plan) == []
+    assert {slot.id for slot in plan.slots} >= {"s0", "s1", "s2", "s3"}
 
 
 def test_weights_as_large_as_they_may_be_fit_the_arithmetic():
