@@ -48,9 +48,9 @@ def inner(function: F) -> F:
 
 
 def _as_machine_code(function: F, options: dict[str, bool]) -> F:
-    machine: Any
+    compile_: Any = numba.njit  # its stub knows no wrappers
     try:
-        machine = numba.njit(cache=True, nogil=True, **options)(function)
+        machine = compile_(cache=True, nogil=True, **options)(function)
     except RuntimeError:  # no folder can be written
-        machine = numba.njit(nogil=True, **options)(function)
+        machine = compile_(nogil=True, **options)(function)
     return cast(F, machine)

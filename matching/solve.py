@@ -31,7 +31,7 @@ EXACT_COLUMNS_MAX = 20_000
 """Up to so many columns all of them are put into one model, which proves the optimum."""
 STEPS_A_SECOND = 1_000_000
 COLUMNS_MAX = 9_000_000
-EXACT_PART, RELAX_PART, TELL_PART = 0.5, 0.3, 0.03
+EXACT_PART, RELAX_PART, TELL_PART = 0.7, 0.3, 0.03
 RELAX_ROUNDS = 400
 HURRY_PART, STOP_PART = 0.3, 0.4
 """Of the time, so much passes before enumerating hurries, and before it stops."""
