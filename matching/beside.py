@@ -4,7 +4,7 @@ The need joins slots that there are, or has slots of its own; nobody else comes 
 """
 
 from collections import ChainMap, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -100,10 +100,17 @@ class Beside:
         providers = list(self._instance.providers.values())
         return [providers[index] for index in openings(city, self._standing, [last]).get(last, [])]
 
-    def cheapest(self, need: Need, providers: Iterable[Provider]) -> Addition | None:
-        """The addition with one of these providers with which the objective rises least; None if there is none."""
+    def cheapest(
+        self, need: Need, providers: Iterable[Provider], has_time: Callable[[], bool] = lambda: True
+    ) -> Addition | None:
+        """The addition with one of these providers with which the objective rises least.
+
+        None if there is none, or time runs out before all are looked at.
+        """
         best: Addition | None = None
         for provider in providers:
+            if not has_time():
+                return None
             days: dict[int, list[Option]] = defaultdict(list)
             for option in self._options(provider, need, self._alone.places(provider, need)):
                 days[option.slot.day].append(option)

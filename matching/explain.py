@@ -99,7 +99,7 @@ class Explainer:
             and subsidy_cents > self._beside.left_cents(need.subsidy.programme)
         ):
             return "budget_exhausted", {}
-        addition = self._beside.cheapest(need, providers) if providers and self.has_time(BESIDE_PART) else None
+        addition = self._beside.cheapest(need, providers, lambda: self.has_time(BESIDE_PART))
         if addition is not None:
             cents = round_half_up(self._exact + addition.extra_cents) - round_half_up(self._exact)
             if cents > 0:
