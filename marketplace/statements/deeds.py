@@ -99,9 +99,7 @@ def preview_reminder(session: Session, payment: Payment) -> Deed:
         raise NotOpen
     if statement_of(session, payment).state != StatementState.OVERDUE:
         raise NotOpen
-    then = (
-        N_("Parte per e-mail: a chi non ne ha, scrivi tu. Dopo 30 giorni il debito può passare al fondo."),
-    )
+    then = (N_("Parte per e-mail: a chi non ne ha, scrivi tu. Dopo 30 giorni il debito può passare al fondo."),)
     return Deed(None, N_("Subito"), then)
 
 
