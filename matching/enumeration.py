@@ -1,7 +1,7 @@
 """All useful columns, provider by provider, within limits of time and room; it is known whether any is missing."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +39,7 @@ BLOCK = 64
 """So many providers are searched side by side; what they took is counted when all are done."""
 EFFORTS = (Effort(1 << 40, 0), Effort(1 << 40, 1), Effort(20, 2))
 HURRIED_STEPS = 1_500
+POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def enumerate_columns(city: City, limits: Limits) -> Columns:
     searches += [_Search(city, searches[0].pairs, limits) for _ in range(limits.workers - 1)]
     found: list[_Own] = []
     steps, columns = limits.steps, limits.columns
-    begun: float | None = None
+    begun = searches[0].begin()
     with ThreadPoolExecutor(limits.workers) as pool:
         for first in range(0, providers, BLOCK):
             left = providers - first
@@ -88,13 +89,16 @@ def enumerate_columns(city: City, limits: Limits) -> Columns:
             block = range(first, min(providers, first + BLOCK))
             queue = iter(block)
             done: dict[int, _Own] = {}
-            for job in [pool.submit(search.run, queue, most, begun, done) for search in searches]:
+            jobs = [pool.submit(search.run, queue, most, begun, done) for search in searches]
+            while wait(jobs, POLL_SECONDS).not_done:
+                if limits.is_past(begun + limits.stop_seconds):
+                    for search in searches:
+                        search.stop()
+            for job in jobs:
                 job.result()
             found.extend(done[provider] for provider in block)
             steps = max(0, steps - sum(done[provider].steps for provider in block))
             columns = max(0, columns - sum(len(done[provider].table) for provider in block))
-            if begun is None and limits.watch is not None:
-                begun = limits.watch.seconds
     return _together(found)
 
 
@@ -116,8 +120,20 @@ class _Search:
         self.marks = np.random.default_rng(7).integers(1, 1 << 62, len(city.needs) + 1)
         self.room = 1 << 12
         self.found = _room(self.room)
+        self.may_stop = True
 
-    def run(self, queue: Iterator[int], most: tuple[int, int], begun: float | None, done: dict[int, _Own]) -> None:
+    def begin(self) -> float:
+        """Load the machine code, which is not the city's fault; then the time that counts begins (the watch's)."""
+        if len(self.city.providers):
+            self._try(0, EFFORTS[-1], 0, 0)
+        return self.limits.watch.seconds if self.limits.watch is not None else 0.0
+
+    def stop(self) -> None:
+        """Let what another thread is looking for end soon, with what it has; pinned slots are found all the same."""
+        if self.may_stop:
+            self.found.counts[STEPS_MAX] = 0
+
+    def run(self, queue: Iterator[int], most: tuple[int, int], begun: float, done: dict[int, _Own]) -> None:
         """Take providers from the queue until it is empty."""
         for provider in queue:
             complete = self._find(provider, *most, begun)
@@ -126,18 +142,23 @@ class _Search:
             table, members = _without_repeated_rounds(self.city, self.found, self.marks)
             done[provider] = _Own(table, members, complete, steps)
 
-    def _find(self, provider: int, steps: int, columns: int, begun: float | None) -> bool:
+    def _find(self, provider: int, steps: int, columns: int, begun: float) -> bool:
         """Find the provider's columns, with less effort if they would be too many; whether these are all."""
         efforts: tuple[Effort, ...] = EFFORTS
-        if begun is not None and self.limits.is_past(begun + self.limits.stop_seconds):
-            self._try(provider, EFFORTS[0], LEAST_STEPS, columns, find_pinned)
-            return False
-        if begun is not None and self.limits.is_past(begun + self.limits.hurry_seconds):
+        if self.limits.is_past(begun + self.limits.hurry_seconds):
             steps, efforts = min(steps, HURRIED_STEPS), EFFORTS[-1:]
+        self.found.counts[:] = 0
         for effort in efforts:
+            if self.limits.is_past(begun + self.limits.stop_seconds):
+                break
             self._try(provider, effort, steps, columns)
             if not (self.found.counts[CUT] or self.found.counts[FULL]):
                 return effort == EFFORTS[0]
+        pins = self.city.providers[provider]["pins_to"] - self.city.providers[provider]["pins_from"]
+        if pins and self.limits.is_past(begun + self.limits.stop_seconds):
+            self.may_stop = False
+            self._try(provider, EFFORTS[0], LEAST_STEPS, columns, find_pinned)
+            self.may_stop = True
         return False
 
     def _try(

@@ -103,7 +103,7 @@ def seek_groups(
 ) -> None:
     """All groups at a site inside `window` (start, end), but those that one of the `earlier` windows holds too.
 
-    Where others may join forced candidates, the groups are those that somebody joins.
+    Where others may join a pinned slot, the groups are those that somebody joins: as it stands it is sought alone.
 
     `times` are the sessions that may be: (column of `candidates`, start), sorted by start.
     """
@@ -117,7 +117,7 @@ def seek_groups(
     forced = 0
     for i in range(candidates.shape[1]):
         forced += candidates[C_FORCED, i]
-    least = forced + 1 if 0 < forced < candidates.shape[1] else 1
+    least = forced + 1 if site.pin >= 0 and forced < candidates.shape[1] else 1
     first_at = np.searchsorted(times[:, 1], np.arange(city.units + 1))
     first_only = site.host >= 0 and site.pin < 0  # whoever hosts is there from the start
     count, item, begun, total = 0, 0, found.counts[STEPS], len(times)

@@ -1,5 +1,6 @@
 """Fairness: whom the cheapest plan would leave out is served as far as the policy promises, at a known price."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -42,7 +43,7 @@ def test_no_district_is_left_out_and_the_price_is_told():
     assert check(of, plan) == []
     assert plan.objective_cents == objective_cents(of, plan.slots)
     assert plan.bound_cents is None or plan.bound_cents <= plan.objective_cents - 1200
-    assert plan_from_json(plan_to_json(plan)) == plan
+    assert plan_from_json(plan_to_json(plan)) == replace(plan, proof=None)  # how a bound was proved is not in the file
 
 
 def test_a_promise_that_cannot_be_kept_is_said_to_be_broken():
