@@ -23,6 +23,7 @@ from marketplace.rounds.models import Round, RoundState
 from marketplace.slots.calendar import local_day
 from marketplace.slots.models import Membership, Proposal, ProposalState, Slot
 from marketplace.statements.commands import close_city_month
+from marketplace.statements.models import Statement
 from marketplace.statements.months import first_day, morning_of, next_month
 from marketplace.words import N_
 
@@ -109,6 +110,7 @@ def _appoint_people(session: Session, now: datetime) -> None:
         )
         .order_by(col(Proposal.id))
     )
+    billed = select(Statement.household_id).where(Statement.municipality_id == REGGIO_EMILIA)
     shared = select(Membership.slot_id).group_by(col(Membership.slot_id)).having(func.count() > 1)
     running = (
         select(Membership.household_id)
@@ -116,7 +118,12 @@ def _appoint_people(session: Session, now: datetime) -> None:
             Membership.municipality_id == REGGIO_EMILIA,
             Membership.state == ProposalState.CONFIRMED,
         )
-        .order_by(col(Membership.slot_id).in_(shared).desc(), col(Membership.subsidy_cents).desc(), col(Membership.id))
+        .order_by(
+            col(Membership.household_id).in_(billed).desc(),
+            col(Membership.slot_id).in_(shared).desc(),
+            col(Membership.subsidy_cents).desc(),
+            col(Membership.id),
+        )
     )
     first, *others = dict.fromkeys(session.exec(deciding).all()) or (None,)
     for number, household_id in enumerate((first, session.exec(running.limit(1)).first(), *others[:1]), 1):

@@ -32,7 +32,10 @@ NO_METHOD = "no_method"
 
 @dataclass(frozen=True)
 class Attempt:
-    """What is asked of Stripe; `key` is the same however often this attempt is made."""
+    """What is asked of Stripe; `key` is the same however often this attempt is made.
+
+    `is_under_way`: it was begun before, and nobody wrote its outcome.
+    """
 
     key: str
     payment_id: UUID
@@ -42,6 +45,7 @@ class Attempt:
     method_id: str
     intent_id: str | None
     month: date
+    is_under_way: bool
 
 
 def defer_collections(session: Session, municipality_id: str, month: date, due_on: date) -> None:
@@ -85,7 +89,8 @@ def begin_attempt(session: Session, municipality_id: str, now: datetime, payment
     payment = lock_payment(session, municipality_id, payment_id)
     if payment.state not in (PaymentState.DUE, PaymentState.PROCESSING, PaymentState.FAILED):
         return None
-    if payment.state != PaymentState.PROCESSING:
+    is_under_way = payment.state == PaymentState.PROCESSING
+    if not is_under_way:
         if payment.next_attempt_on is None or payment.next_attempt_on > local_day(now):
             return None
         payment.attempts += 1
@@ -105,11 +110,17 @@ def begin_attempt(session: Session, municipality_id: str, now: datetime, payment
         method_id=household.stripe_payment_method_id,
         intent_id=payment.stripe_intent_id,
         month=statement.month,
+        is_under_way=is_under_way,
     )
 
 
 def make_attempt(through: Gateway, municipality_id: str, attempt: Attempt) -> Charge:
-    """Ask Stripe, and then how it stands: a repeated call may give back an old answer."""
+    """Ask Stripe, and then how it stands: a repeated call may give back an old answer.
+
+    Where an attempt is under way and its intent has become known meanwhile, there is only that to ask.
+    """
+    if attempt.intent_id and attempt.is_under_way:
+        return through.get_charge(attempt.intent_id)
     if attempt.intent_id:
         charge = through.charge_again(attempt.key, intent_id=attempt.intent_id, method_id=attempt.method_id)
     else:
