@@ -191,7 +191,8 @@ def test_no_transaction_is_open_while_the_solver_runs(own_city: Application, ins
 
     def looks(instance: Instance, **_: object) -> Plan:
         with watching.connect() as connection:
-            query = "select count(*) from pg_stat_activity where usename = 'app' and state = 'idle in transaction'"
+            query = """select count(*) from pg_stat_activity
+                where datname = current_database() and usename = 'app' and state = 'idle in transaction'"""
             seen.append(connection.execute(text(query)).scalar_one())
         return serve_nobody(instance)
 
