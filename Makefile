@@ -62,12 +62,12 @@ bench-billing: setup ## measure the close of a month with 100,000 sessions, and 
 	$(RUN)/python -m tests.benchmarks.billing
 
 messages: setup ## gather the words on screen into the catalogues
-	$(RUN)/pybabel -q extract --mapping pyproject.toml --keywords N_ --no-wrap --add-location never \
+	$(RUN)/pybabel -q extract --mapping pyproject.toml --keywords N_ --no-wrap --sort-output --add-location never \
 		--project condiviso --output marketplace/translations/messages.pot .
 	@for language in en; do \
 		folder=marketplace/translations/$$language/LC_MESSAGES; \
 		if [ -f $$folder/messages.po ]; then \
-			$(RUN)/pybabel -q update --no-fuzzy-matching --no-wrap --locale $$language \
+			$(RUN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete --no-wrap --locale $$language \
 				--input-file marketplace/translations/messages.pot --output-dir marketplace/translations; \
 		else \
 			$(RUN)/pybabel -q init --no-wrap --locale $$language \

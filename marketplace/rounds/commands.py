@@ -9,7 +9,7 @@ from marketplace.accounts.models import Actor, Municipality, Role
 from marketplace.db import Scope, set_scope
 from marketplace.errors import NotFound
 from marketplace.rounds.models import Round, RoundState
-from marketplace.rounds.operations import get_round, start_round
+from marketplace.rounds.operations import find_round_at_work, get_round, start_round
 from marketplace.rounds.proposing import propose
 from marketplace.rounds.solving import run, the_solver
 from marketplace.words import N_
@@ -26,19 +26,25 @@ def run_round(
     send: bool,
     say: Callable[[str], None],
 ) -> int:
-    """Start a round, solve it in this process and, with `send`, propose it; exit status 1 if there is no plan.
+    """Solve a round in this process and, with `send`, propose it; exit status 1 if there is no plan.
 
+    A round that waits to be proposed is not solved again: with `send` it is proposed as it is.
     Raises NotFound for an unknown municipality, Conflict and Rejected as `start_round` does.
     """
     set_scope(session, Scope(municipality_id))
     if session.get(Municipality, municipality_id) is None:
         raise NotFound(UNKNOWN, id=municipality_id)
     by = Actor(municipality_id, Role.OFFICER, reason="marketplace round")
-    found = start_round(session, by, now, seconds, seed)
-    session.commit()
-    say(f"Abbinamento {found.id}: calcolo per al massimo {found.seconds_limit} secondi.")
-    run(session, municipality_id, now, found.id, the_solver())
-    found = get_round(session, municipality_id, found.id, lock=True)
+    ready = find_round_at_work(session, municipality_id)
+    if send and ready is not None and ready.state == RoundState.SOLVED:
+        say(f"Abbinamento {ready.id}: è già calcolato, lo propongo.")
+        found = ready
+    else:
+        found = start_round(session, by, now, seconds, seed)
+        session.commit()
+        say(f"Abbinamento {found.id}: calcolo per al massimo {found.seconds_limit} secondi.")
+        run(session, municipality_id, now, found.id, the_solver())
+        found = get_round(session, municipality_id, found.id, lock=True)
     if found.state != RoundState.SOLVED:
         say(found.failure)
         return 1

@@ -21,6 +21,7 @@ from marketplace.words import N_
 AT_WORK = (RoundState.PREPARING, RoundState.SOLVING, RoundState.SOLVED)
 NO_NEEDS = N_("Non c'è nessuna esigenza in attesa: un abbinamento non avrebbe nulla da fare.")
 NO_PROVIDERS = N_("Non c'è nessun professionista accreditato: accreditane almeno uno, poi avvia l'abbinamento.")
+WAITS = N_("C'è già un abbinamento calcolato: proponilo o scartalo, poi avviane un altro.")
 DISCARDED = N_("Scartato per ricalcolare.")
 
 
@@ -31,8 +32,8 @@ def start_round(session: Session, by: Actor, now: datetime, seconds: int | None 
     providers; Conflict while another is at work (of two officers at once the second meets `one_active_round`).
     """
     require_officer(by)
-    if find_round_at_work(session, by.municipality_id) is not None:
-        raise Conflict(CONFLICTS["one_active_round"])
+    if (at_work := find_round_at_work(session, by.municipality_id)) is not None:
+        raise Conflict(WAITS if at_work.state == RoundState.SOLVED else CONFLICTS["one_active_round"])
     if not _has_open_needs(session, by.municipality_id):
         raise Rejected(NO_NEEDS)
     today = local_day(now)

@@ -14,6 +14,7 @@ from marketplace.errors import Conflict, Forbidden, Rejected
 from marketplace.installation import Installation
 from marketplace.needs.models import Need, NeedState
 from marketplace.providers.models import Accreditation, Provider
+from marketplace.rounds.commands import run_round
 from marketplace.rounds.models import Round, RoundState
 from marketplace.rounds.operations import discard_round, get_round, list_rounds, start_round
 from marketplace.rounds.proposing import propose
@@ -144,9 +145,22 @@ def test_a_round_without_needs_or_providers_is_refused_and_nothing_changes(city:
 
 
 def test_while_one_is_at_work_another_is_refused(city: Session) -> None:
-    start_round(city, OFFICER, NOW)
+    found = start_round(city, OFFICER, NOW)
     with pytest.raises(Conflict, match="in corso"):
         start_round(city, OFFICER, NOW)
+    run(city, CITY, NOW, found.id, serve_nobody)
+    with pytest.raises(Conflict, match="proponilo o scartalo"):
+        start_round(city, OFFICER, NOW)
+
+
+def test_from_the_command_line_a_round_that_is_ready_is_proposed_and_not_solved_again(city: Session) -> None:
+    found = start_round(city, OFFICER, NOW)
+    run(city, CITY, NOW, found.id, serve_nobody)
+    said: list[str] = []
+    assert run_round(city, NOW, CITY, None, 0, True, said.append) == 0
+    assert get_round(city, CITY, found.id).state == RoundState.PROPOSED
+    assert list_rounds(city, CITY) == [found]
+    assert "lo propongo" in said[0]
 
 
 @pytest.fixture
