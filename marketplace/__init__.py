@@ -3,6 +3,7 @@
 from flask_security import FSQLALiteUserDatastore, RoleMixin, Security
 from flask_security.utils import aware_utcnow
 from flask_wtf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from billing.gateway import Gateway
 from marketplace import health, pages
@@ -77,6 +78,9 @@ def create_app(settings: Settings, database_url: str) -> Application:
         WTF_CSRF_TIME_LIMIT=None,
         **security_settings(settings),
     )
+    if settings.proxies:
+        count = settings.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     db.init_app(app)
     CSRFProtect(app)
     Security(app, FSQLALiteUserDatastore(db, User, RoleMixin), register_blueprint=False)

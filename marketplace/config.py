@@ -15,7 +15,10 @@ PAYMENTS_ADDRESS_FILE = "payments.address"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What differs between machines. `var` holds all data of a local installation; `keys` are newest first."""
+    """What differs between machines. `var` holds all data of a local installation; `keys` are newest first.
+
+    `proxies`: how many stand before the site and say in X-Forwarded-* whom they speak for; with 0 nobody is believed.
+    """
 
     var: Path
     port: int
@@ -29,6 +32,7 @@ class Settings:
     base_url: str
     smtp_url: str | None
     email_sender: str
+    proxies: int = 0
     inps: "InpsSettings | None" = None
 
 
@@ -45,7 +49,10 @@ class InpsSettings:
 
 
 def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Read VAR, PORT, DATABASE_URL, SECRET_KEYS, PRODUCTION, DEMO, STRIPE_*, BASE_URL, SMTP_URL, EMAIL_SENDER."""
+    """Read VAR, PORT, DATABASE_URL, SECRET_KEYS, PRODUCTION, DEMO, STRIPE_*, BASE_URL, SMTP_URL, EMAIL_SENDER, PROXIES.
+
+    A value that cannot be raises CannotRun.
+    """
     var = Path(environment.get("VAR") or "var").absolute()
     port = _port(environment.get("PORT") or "8000")
     production = environment.get("PRODUCTION", "") not in ("", "0")
@@ -67,6 +74,7 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         base_url=environment.get("BASE_URL") or f"http://127.0.0.1:{port}",
         smtp_url=environment.get("SMTP_URL") or None,
         email_sender=environment.get("EMAIL_SENDER") or "Condiviso <condiviso@localhost.invalid>",
+        proxies=_count("PROXIES", environment.get("PROXIES") or "0"),
         inps=_inps(environment),
     )
 
@@ -91,6 +99,12 @@ def _stand_in(var: Path, environment: Mapping[str, str]) -> str | None:
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise CannotRun(N_("PORT dev'essere un numero da 1 a 65535, non %(text)s."), text=text)
+    return int(text)
+
+
+def _count(name: str, text: str) -> int:
+    if not text.isdecimal() or int(text) > 9:
+        raise CannotRun(N_("%(name)s dev'essere un numero da 0 a 9, non %(text)s."), name=name, text=text)
     return int(text)
 
 

@@ -16,6 +16,7 @@ from sqlmodel import Session
 from marketplace.db import Scope, db, set_scope
 
 ROOMS = (
+    "marketplace.accounts.jobs",
     "marketplace.messages.operations",
     "marketplace.households.jobs",
     "marketplace.vouchers.ranking",

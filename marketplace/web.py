@@ -176,6 +176,15 @@ def actor() -> Actor:
     return cast(Actor, g.actor)
 
 
+def client_address() -> str:
+    """The network address that this request came from, as the outermost of the setting PROXIES saw it.
+
+    '' for this machine itself: a proxy that is not told of speaks for everybody, who must not be counted as one.
+    """
+    address = request.remote_addr or ""
+    return "" if address in ("127.0.0.1", "::1") else address
+
+
 def now() -> datetime:
     """The instant of this request, aware UTC, the same throughout."""
     if "now" not in g:

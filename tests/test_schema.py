@@ -10,7 +10,7 @@ from marketplace import models
 from marketplace.installation import Installation
 from marketplace.migrations import guards
 
-GLOBAL = {"municipality", "user_account", "appointment", "sign_in_link", "stripe_event"}
+GLOBAL = {"municipality", "user_account", "appointment", "sign_in_link", "attempts", "stripe_event"}
 
 
 def rows(engine: Engine, query: str) -> set[tuple[str, ...]]:

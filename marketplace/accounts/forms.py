@@ -13,6 +13,7 @@ class LinkForm(FlaskForm):
 
     email = EmailField(
         _("E-mail"),
+        filters=[lambda text: text.strip() if text else text],  # keyboards of phones add a space after a suggestion
         validators=[
             DataRequired(_("Scrivi la tua e-mail.")),
             Email(_("Scrivi un'e-mail completa, per esempio maria@esempio.it.")),

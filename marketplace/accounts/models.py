@@ -137,3 +137,11 @@ class SignInLink(SQLModel, table=True):
     created_at: datetime
     expires_at: datetime
     used_at: datetime | None = None
+
+
+class Attempts(SQLModel, table=True):
+    """How often somebody tried something since when (global); the key is a keyed hash of what and who."""
+
+    key_hash: bytes = Field(primary_key=True)
+    since: datetime = Field(index=True)
+    count: int

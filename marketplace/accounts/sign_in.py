@@ -5,7 +5,7 @@ import secrets
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func
+from sqlalchemy import delete, func
 from sqlmodel import Session, col, select
 
 from marketplace.accounts.models import Appointment, Municipality, Role, SignInLink, User
@@ -14,6 +14,7 @@ from marketplace.words import N_
 
 LINK_MINUTES = 30
 LINKS_PER_HOUR = 5
+LINKS_KEPT = timedelta(days=30)
 
 
 class LinkExpired(Conflict):
@@ -67,6 +68,11 @@ def get_link(session: Session, now: datetime, token: str) -> SignInLink:
     if link is None or link.used_at is not None or link.expires_at <= now:
         raise LinkExpired
     return link
+
+
+def forget_old_links(session: Session, now: datetime) -> None:
+    """Delete links that nobody can use any more, and the addresses in them."""
+    session.connection().execute(delete(SignInLink).where(col(SignInLink.created_at) < now - LINKS_KEPT))
 
 
 def use_link(session: Session, now: datetime, token: str, locale: str = "it") -> User:

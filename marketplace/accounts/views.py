@@ -1,5 +1,6 @@
 """Sign-in and registration by link or password, and the choice of role; nobody learns who has an account."""
 
+from datetime import timedelta
 from typing import cast
 from uuid import UUID
 
@@ -14,11 +15,12 @@ from uuid_utils.compat import uuid7
 from marketplace.accounts import sign_in
 from marketplace.accounts.forms import LinkForm, PasswordForm, RegistrationForm
 from marketplace.accounts.models import Role, User
+from marketplace.accounts.throttle import count_attempt, forget_attempts
 from marketplace.db import db
 from marketplace.errors import Rejected
 from marketplace.messages.operations import Recipient, tell
 from marketplace.pages import own_path
-from marketplace.web import actor, id_from, list_appointments, now, public, signed_in
+from marketplace.web import actor, client_address, id_from, list_appointments, now, public, signed_in
 from marketplace.words import N_
 
 blueprint = Blueprint("accounts", __name__)
@@ -35,6 +37,11 @@ LINK_BODY = N_(
     "Per entrare apri questo link entro %(minutes)s minuti e premi «Entra»:\n\n%(url)s\n\n"
     "Se non l'hai chiesto tu, non fare niente: senza questo link nessuno entra."
 )
+PASSWORDS = 10
+PASSWORDS_FROM_ONE = 100  # a school or a library has one address for many people
+PASSWORD_TIME = timedelta(minutes=15)
+LINKS_FROM_ONE = 60
+WAIT_OR_LINK = N_("Troppe password sbagliate: entra con un link via e-mail, oppure riprova tra %(minutes)s minuti.")
 # Verified in place of an unknown account's password, so that both answers take the same time.
 NOBODYS_PASSWORD = "nessuno"  # noqa: S105
 
@@ -63,6 +70,7 @@ def register() -> ResponseReturnValue:
 def _send_link(email: str, name: str = "", password_hash: str | None = None, wanted: str = "") -> ResponseReturnValue:
     if not actor().municipality_id:
         raise Rejected(_("Qui non c'è ancora nessun Comune: prima va creato con «marketplace import»."))
+    count_attempt(db.session, now(), "link from", client_address(), LINKS_FROM_ONE, timedelta(hours=1))
     token = sign_in.make_link(db.session, now(), email, name, password_hash, own_path(wanted) if wanted else "")
     locale = get_locale()
     tell(
@@ -106,11 +114,15 @@ def use_link(token: str) -> ResponseReturnValue:
 @blueprint.route("/entra/password", methods=["GET", "POST"])
 @public
 def enter_with_password() -> ResponseReturnValue:
-    """Sign in by password; a wrong one and an unknown address are answered alike."""
+    """Sign in by password; a wrong one and an unknown address are answered alike, and may not be guessed for long."""
     form = PasswordForm(wanted=request.args.get("next", ""))
     if form.validate_on_submit():
-        user = sign_in.find_user(db.session, form.email.data)
+        email = sign_in.folded(form.email.data)
+        count_attempt(db.session, now(), "password", email, PASSWORDS, PASSWORD_TIME, WAIT_OR_LINK)
+        count_attempt(db.session, now(), "password from", client_address(), PASSWORDS_FROM_ONE, PASSWORD_TIME)
+        user = sign_in.find_user(db.session, email)
         if user is not None and user.password and verify_and_update_password(form.password.data, user) and user.active:
+            forget_attempts(db.session, "password", email)
             return _welcome(user, form.wanted.data)
         if user is None or not user.password:
             hash_password(form.password.data)
