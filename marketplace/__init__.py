@@ -13,6 +13,8 @@ from marketplace.assets import init_assets
 from marketplace.config import Settings
 from marketplace.db import db
 from marketplace.demo import views as demo
+from marketplace.documents import views as documents
+from marketplace.documents.operations import issue_soon
 from marketplace.failures import init_failures
 from marketplace.filters import init_filters
 from marketplace.headers import init_headers
@@ -34,6 +36,7 @@ from marketplace.slots.stopping import stop_provider
 from marketplace.statements import console, treasury
 from marketplace.statements import views as statements
 from marketplace.statements.gateways import pay_through
+from marketplace.statements.payments import when_paid
 from marketplace.vouchers import views as vouchers
 from marketplace.web import Application, template_globals
 
@@ -50,6 +53,7 @@ ROOMS = (
     statements,
     console,
     treasury,
+    documents,
     home,
     wizard,
     needs,
@@ -92,6 +96,7 @@ def create_app(settings: Settings, database_url: str) -> Application:
     pay_through(gateway_of(settings))
     ask_through(Inps(settings.inps) if settings.inps else None)
     when_stopped(stop_provider)
+    when_paid(issue_soon)
     return app
 
 

@@ -70,5 +70,6 @@ CONFLICTS: Mapping[str, str] = {
     "budget_not_exceeded": N_("Il budget del programma per quella settimana è finito."),
     "provider_meets_once": N_("Il professionista ha già un incontro a quell'ora."),
     "month_closed_once": N_("Il mese è già chiuso."),
+    "document_in_order": N_("Un altro documento ha già una data più avanti: riprova."),
     "settled_once": N_("Il versamento di questo mese è già registrato."),
 }

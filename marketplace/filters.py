@@ -67,6 +67,11 @@ def month(value: date | datetime, locale: str = "it") -> str:
     return words[:1].upper() + words[1:]
 
 
+def iso_month(value: str, locale: str = "it") -> str:
+    """`2026-11-01` -> `Novembre 2026`: a month as kept documents write it."""
+    return month(date.fromisoformat(value), locale)
+
+
 def clock(value: datetime | time | int) -> str:
     """`16:00` of an instant, a local time or minutes since midnight."""
     if isinstance(value, int):
@@ -194,6 +199,7 @@ LOCALISED: Final[Sequence[tuple[str, Callable[..., str | list[str]]]]] = (
     ("day", day),
     ("day_brief", day_brief),
     ("month", month),
+    ("iso_month", iso_month),
     ("moment", moment),
     ("weekday", weekday),
     ("duration", duration),

@@ -27,6 +27,7 @@ ROOMS = (
     "marketplace.statements.events",
     "marketplace.statements.nightly",
     "marketplace.statements.deeds",
+    "marketplace.documents.operations",
 )
 queue = procrastinate.App(connector=procrastinate.PsycopgConnector(), import_paths=ROOMS)
 _on_given_connection = JobManager(procrastinate.SyncPsycopgConnector())

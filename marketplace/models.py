@@ -1,6 +1,7 @@
 """Every table of the application, gathered for Alembic and for whoever must know them all."""
 
 from marketplace.accounts import models as accounts
+from marketplace.documents import models as documents
 from marketplace.households import models as households
 from marketplace.intake import models as intake
 from marketplace.messages import models as messages
@@ -15,6 +16,7 @@ from marketplace.vouchers import models as vouchers
 
 __all__ = [
     "accounts",
+    "documents",
     "households",
     "intake",
     "messages",

@@ -69,6 +69,14 @@ class Policy(BaseModel):
     iban: str = ""
     """Where families without a card pay by bank transfer; without it the page does not offer that."""
     payee: str = ""
+    postal_code: str = ""
+    """Of families whose address does not say theirs, on electronic invoices."""
+    tax_notes: dict[str, str] = {}
+    """By service, what receipts say of deducting it: the law changes, so these words are dated data."""
+    pagopa_creditor: str = ""
+    """The municipality's tax code at pagoPA (11 digits); without it there are no notices."""
+    pagopa_segregation: str = "01"
+    pagopa_interbank: str = ""
 
 
 def get_policy(session: Session, municipality_id: str, on: date) -> Policy:

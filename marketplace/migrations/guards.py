@@ -8,7 +8,7 @@ APPEND_ONLY = (
 )  # fmt: skip
 
 # Tables of later revisions: the first one makes only those above.
-APPEND_ONLY_LATER = ("danger_report", "danger_answer")
+APPEND_ONLY_LATER = ("danger_report", "danger_answer", "document", "document_line", "tax_profile")
 
 FUNCTIONS = """
 create function refuse_change() returns trigger language plpgsql as $$
@@ -104,7 +104,7 @@ HOUSEHOLD_GUARDED = {
 }  # fmt: skip
 HOUSEHOLD_GUARDED_LATER = {
     "calendar_feed": "household_id", "isee_answer": "household_id", "voucher_decision": "household_id",
-    "voucher_rank": "household_id",
+    "voucher_rank": "household_id", "document": "household_id", "document_line": "household_id",
 }  # fmt: skip
 PROVIDER_GUARDED = {"provider_document": "provider_id", "payout": "provider_id"}
 # Anybody may write a row of these, and only the municipality's staff ever reads one.

@@ -4,6 +4,7 @@ An attempt's number is committed before Stripe is called with a key made of it; 
 writing it again changes nothing. Payouts likewise: Stripe's key is our row's id.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -28,6 +29,14 @@ from marketplace.words import N_
 # Days from an attempt that failed to the next: three attempts in all, on the day, three days and seven days later.
 RETRY_DAYS = {1: 3, 2: 4}
 NO_METHOD = "no_method"
+
+Paid = Callable[[Session, str, UUID], None]
+_when_paid: list[Paid] = []
+
+
+def when_paid(told: Paid) -> None:
+    """From now on `told` learns, in the same transaction, of each statement that is paid (documents are above)."""
+    _when_paid[:] = [told]
 
 
 @dataclass(frozen=True)
@@ -172,6 +181,8 @@ def settle_payment(session: Session, payment: Payment, now: datetime) -> None:
     statement = statement_of(session, payment)
     if not still_asked(session, statement):
         statement.state, statement.paid_at = StatementState.PAID, now
+        for told in _when_paid:
+            told(session, payment.municipality_id, statement.id)
     session.flush()
     make_payouts(session, payment, now)
 

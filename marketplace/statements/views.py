@@ -128,6 +128,7 @@ def statement(month: str) -> str:
         titles=[wording.subject_name(group.topic, subjects()) for group in facts.groups],
         may_contest=contests.may_contest(facts.statement, facts.first_payment, today()),
         transfer=_transfer(facts.statement),
+        pagopa=get_policy(db.session, mine.municipality_id, today()).pagopa_creditor,
     )
 
 
