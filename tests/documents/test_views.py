@@ -74,7 +74,7 @@ def test_a_family_finds_its_receipt_and_no_others(app: Application, town: City) 
         "Laura Neri",
         PAYER,
         VAT_NUMBER,
-        "60,00 €",
+        f"{first.total_cents / 100:.2f}".replace(".", ","),
         "Sala, incassata per conto della sede",
     ):
         assert words in paper
