@@ -28,6 +28,7 @@ from marketplace.messages.operations import Folder, Smtp, send_by
 from marketplace.navigation import init_navigation
 from marketplace.providers import views as providers
 from marketplace.providers.operations import when_stopped
+from marketplace.rounds import gaps
 from marketplace.rounds import views as rounds
 from marketplace.safety import views as safety
 from marketplace.sealed import keyring
@@ -50,6 +51,7 @@ ROOMS = (
     slots,
     safety,
     rounds,
+    gaps,
     statements,
     console,
     treasury,

@@ -76,6 +76,12 @@ STATES: Final[Mapping[str, Mapping[str, str]]] = {
         "cancelled_by_provider": N_("Annullato, non paghi"),
         "cancelled_by_municipality": N_("Annullato, non paghi"),
     },
+    "work": {
+        "scheduled": N_("In programma"),
+        "held": N_("Svolto"),
+        "cancelled_by_provider": N_("Annullato da te"),
+        "cancelled_by_municipality": N_("Annullato dal Comune"),
+    },
     "answer": {
         "asked": N_("Da decidere"),
         "accepted": N_("Accettata"),

@@ -15,12 +15,13 @@ from marketplace.needs import operations as needs
 from marketplace.needs.models import Need, NeedState
 from marketplace.rounds.estimate import count_neighbours, estimate
 from marketplace.rounds.operations import find_round_at_work
-from marketplace.rounds.outcomes import find_outcome
+from marketplace.rounds.outcomes import find_outcome, with_change
 from marketplace.slots.queries import find_proposal_of_need
 from marketplace.web import actor, allow, id_from, now, today
 
 blueprint = Blueprint("need_pages", __name__)
 
+VERIFIED = "verificato"
 STEP_PAGES = {"cosa": "wizard.what", "quando": "wizard.when", "dove": "wizard.where"}
 
 
@@ -69,13 +70,17 @@ def show(need_id: str) -> str:
 @blueprint.post("/esigenze/<need_id>/cambia")
 @allow(Role.FAMILY)
 def change(need_id: str) -> ResponseReturnValue:
-    """Begin to change a need that waits."""
+    """Begin to change a need that waits; `passo` names a page, or asks for the change that the last round verified."""
     need = needs.get_need(db.session, actor(), id_from(need_id))
     try:
         needs.draft_from_need(db.session, actor(), now(), need.id)
     except Conflict as error:
         return back_to(need, error)
-    return redirect(url_for(STEP_PAGES.get(request.form.get("passo", ""), "wizard.summary")), code=303)
+    step = request.form.get("passo", "")
+    outcome = find_outcome(db.session, need) if step == VERIFIED else None
+    if outcome is not None:
+        drafts.save_draft(db.session, actor(), now(), with_change(drafts.answers_of(need), outcome.change))
+    return redirect(url_for(STEP_PAGES.get(step, "wizard.summary")), code=303)
 
 
 @blueprint.post("/esigenze/<need_id>/ritira")

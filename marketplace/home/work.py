@@ -34,6 +34,7 @@ def week() -> str:
         "home/work.html",
         provider=provider,
         week=found,
+        days=_days(found),
         current=next((one for one in found.meetings if one.starts_at <= soon and one.ends_at >= now()), None),
         next_payout=_next_payout(provider.id),
         subjects=subjects(),
@@ -42,6 +43,12 @@ def week() -> str:
         week_before=monday - timedelta(days=7),
         week_after=monday + timedelta(days=7),
     )
+
+
+def _days(week: agenda.ProviderWeek) -> list[tuple[date, list[agenda.ProviderMeeting]]]:
+    """The seven days with their meetings."""
+    days = [week.first_day + timedelta(days=number) for number in range(7)]
+    return [(day, [one for one in week.meetings if one.held_on == day]) for day in days]
 
 
 def subjects() -> Mapping[str, str]:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from sqlmodel import Session, col, select
@@ -23,12 +24,7 @@ REASONS: Final[Mapping[str, str]] = {
     "not_worth_it": N_("Un posto per te solo sarebbe costato troppo: serve un gruppo."),
     "outcompeted": N_("I posti che andavano bene per te sono andati ad altre famiglie."),
 }
-STEPS: Final[Mapping[str, str]] = {
-    "windows_minutes": "quando",
-    "travel_km": "dove",
-    "price_cents_per_hour": "dove",
-    "seats": "cosa",
-}
+DAY_MINUTES: Final = 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +46,31 @@ class Outcome:
         found = self.detail.get("change")
         return found if isinstance(found, dict) else {}
 
-    @property
-    def step(self) -> str:
-        """The step of the need in which that change is made."""
-        return next((STEPS[name] for name in self.change if name in STEPS), "quando")
+
+def with_change(answers: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a need's answers (as a draft holds them) those that a verified change alters, as they are with it.
+
+    Longer hours are given at both ends of the day's windows: the round tried each end, and one was enough.
+    """
+    changed: dict[str, Any] = {}
+    if more := change.get("windows_minutes"):
+        changed["windows"] = [
+            {
+                "day": one["day"],
+                "start": max(0, one["start"] - more),
+                "end": min(DAY_MINUTES, one["end"] + more),
+            }
+            if one["day"] == change["day"]
+            else dict(one)
+            for one in answers["windows"]
+        ]
+    if more := change.get("travel_km"):
+        changed["travel_km_max"] = str(Decimal(answers["travel_km_max"]) + Decimal(str(more)))
+    if more := change.get("price_cents_per_hour"):
+        changed["price_max_cents_per_hour"] = answers["price_max_cents_per_hour"] + more
+    if more := change.get("seats"):
+        changed["group_max"] = answers["group_max"] + more
+    return changed
 
 
 def find_outcome(session: Session, need: Need) -> Outcome | None:

@@ -1,7 +1,7 @@
 """What a round did, read from the instance and the plan it keeps: counts, money, reasons, where offer is missing."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,12 @@ REASONS: Mapping[str, str] = {
     "budget_exhausted": N_("Il budget del buono non basta"),
     "not_worth_it": N_("Costerebbe più di quanto vale nel piano"),
     "outcompeted": N_("Posti e orari sono andati ad altre esigenze"),
+}
+STEPS: Mapping[str, tuple[Any, ...]] = {
+    "price_cents_per_hour": (100, 200, 500),
+    "seats": (1,),
+    "travel_km": (0.5, 1.0),
+    "windows_minutes": (30,),
 }
 CELL_DEGREES = 0.009  # about a kilometre from north to south: coarse enough that no home can be told
 FEW = 5
@@ -50,12 +56,22 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A smallest change that would have found a place, as the matcher verified it, and how many needs it is for."""
+    """A verified change of at most `amount` (kind and unit as in matching.md), and how many needs it would serve."""
 
     kind: str
     amount: Any
     day: int | None
     needs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unserved:
+    """A need without a place: its code, why, and the smallest change (None: none found) that would have served it."""
+
+    need: str
+    service: str
+    reason: str
+    change: Change | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +95,7 @@ class Result:
     budgets: tuple[tuple[str, int, int], ...]
     reasons: tuple[tuple[str, int], ...]
     changes: tuple[Change, ...]
+    unserved: tuple[Unserved, ...]
     areas: tuple[Area, ...]
     services: tuple[tuple[str, int, int], ...]
     objective_cents: int
@@ -108,6 +125,7 @@ def read_result(instance: Json, plan: Json) -> Result:
             if (count := sum(one["reason"] == reason for one in unserved.values()))
         ),
         changes=_changes(unserved.values()),
+        unserved=tuple(_unserved(one, asking[code]["service"]) for code, one in sorted(unserved.items())),
         areas=_areas(asking.values(), unserved),
         services=tuple(
             (service, sum(asking[need]["service"] == service for need in served), total)
@@ -161,14 +179,45 @@ def _budgets(instance: Json, plan: Json) -> tuple[tuple[str, int, int], ...]:
 
 
 def _changes(unserved: Iterable[Json]) -> tuple[Change, ...]:
-    """The verified changes, those that help the most needs first."""
-    found: Counter[tuple[str, Any, int | None]] = Counter()
+    """How many needs each step of a change would serve, smaller steps counted in; the small ones first."""
+    found: dict[tuple[str, int | None], list[Any]] = defaultdict(list)
     for one in unserved:
-        change = dict((one.get("detail") or {}).get("change") or {})
-        day = change.pop("day", None)
-        for kind, amount in change.items():
-            found[kind, amount, day] += 1
-    return tuple(Change(*key, needs=count) for key, count in found.most_common(5))
+        change = _change(one)
+        if change is not None:
+            found[change.kind, change.day].append(change.amount)
+    return tuple(
+        Change(kind, most, day, count)
+        for (kind, day), amounts in sorted(found.items(), key=lambda one: (-len(one[1]), str(one[0])))
+        for most, count in _steps(kind, amounts)
+    )
+
+
+def _steps(kind: str, amounts: list[Any]) -> Iterator[tuple[Any, int]]:
+    """(at most, how many) for each step that serves more needs than the one before it."""
+    before = 0
+    for most in (*STEPS[kind], max(amounts)):
+        count = sum(amount <= most for amount in amounts)
+        if count > before:
+            yield most, count
+            before = count
+
+
+def _change(unserved: Json) -> Change | None:
+    """The verified change of one need."""
+    change = dict((unserved.get("detail") or {}).get("change") or {})
+    day = change.pop("day", None)
+    return next((Change(kind, amount, day, 1) for kind, amount in change.items() if kind in STEPS), None)
+
+
+def _unserved(unserved: Json, service: str) -> Unserved:
+    return Unserved(unserved["need"], service, unserved["reason"], _change(unserved))
+
+
+def areas_of(instance: Json, plan: Json, service: str | None = None) -> tuple[Area, ...]:
+    """The squares of a plan's needs, of one service or of all."""
+    standing = {member["need"] for slot in instance["pinned"] for member in slot["members"]}
+    asking = [need for need in instance["needs"] if need["id"] not in standing and service in (None, need["service"])]
+    return _areas(asking, {one["need"]: one for one in plan["unserved"]})
 
 
 def _areas(needs: Iterable[Json], unserved: Mapping[str, Json]) -> tuple[Area, ...]:

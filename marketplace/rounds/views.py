@@ -1,30 +1,25 @@
 """The officer's pages on rounds: start one, watch it, read what it did, send its proposals."""
 
-from math import atan2, cos, hypot, pi, radians
-
-from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from marketplace.accounts.models import Municipality, Role
+from marketplace.accounts.models import Role
 from marketplace.accounts.policy import get_policy
 from marketplace.db import db
 from marketplace.errors import NotFound
-from marketplace.filters import distance, few
-from marketplace.i18n import language
 from marketplace.rounds import operations as rounds
 from marketplace.rounds.forms import StartForm
+from marketplace.rounds.gaps import area_words, map_of
 from marketplace.rounds.models import Round, RoundState
 from marketplace.rounds.proposing import propose
-from marketplace.rounds.results import REASONS, Area, Result, read_result
+from marketplace.rounds.results import REASONS, Result, read_result
 from marketplace.rounds.solving import unpacked
 from marketplace.vouchers.programmes import list_programmes
 from marketplace.web import actor, allow, id_from, now, today
-from marketplace.words import N_
 
 blueprint = Blueprint("rounds", __name__)
 
-KM_PER_DEGREE = 111.2
 RUNNING = (RoundState.PREPARING, RoundState.SOLVING)
 
 
@@ -72,28 +67,14 @@ def _result(found: Round) -> dict[str, object]:
     return {"result": result, "programmes": names, "before": before, "area_words": area_words}
 
 
-DIRECTIONS = (
-    N_("a nord"),
-    N_("a nord-est"),
-    N_("a est"),
-    N_("a sud-est"),
-    N_("a sud"),
-    N_("a sud-ovest"),
-    N_("a ovest"),
-    N_("a nord-ovest"),
-)
-
-
-def area_words(area: Area) -> str:
-    """Where a square lies, seen from the middle of the municipality: "2,2 km a nord-est"."""
-    centre = db.session.get_one(Municipality, actor().municipality_id)
-    north = (area.lat - centre.lat) * KM_PER_DEGREE
-    east = (area.lon - centre.lon) * KM_PER_DEGREE * cos(radians(centre.lat))
-    if hypot(north, east) < 0.5:
-        return str(_("in centro"))
-    direction = DIRECTIONS[round(atan2(east, north) / (pi / 4)) % 8]
-    far = distance(round(hypot(north, east), 1), language())
-    return str(_("%(distance)s %(direction)s", distance=far, direction=_(direction)))
+@blueprint.get("/comune/abbinamenti/<round_id>/senza-posto")
+@allow(Role.OFFICER)
+def unserved(round_id: str) -> str:
+    """Every need without a place: why, and what would have been enough."""
+    found = _round(round_id)
+    if found.plan_gz is None or found.instance_gz is None:
+        raise NotFound
+    return render_template("rounds/unserved.html", round=found, reasons=REASONS, **_result(found))
 
 
 def _round_before(found: Round) -> Result | None:
@@ -149,31 +130,7 @@ def map_data(round_id: str) -> ResponseReturnValue:
     if found.plan_gz is None or found.instance_gz is None:
         raise NotFound
     result = read_result(unpacked(found.instance_gz), unpacked(found.plan_gz))
-    outline = db.session.get_one(Municipality, found.municipality_id).outline
-    features = [{"type": "Feature", "geometry": outline, "properties": {}}] if outline else []
-    largest = max((area.served + area.unserved for area in result.areas), default=1)
-    for area in result.areas:
-        words = _(
-            "%(where)s: %(served)s con un posto, %(unserved)s senza",
-            where=area_words(area),
-            served=few(area.served),
-            unserved=few(area.unserved),
-        )
-        share = area.unserved / (area.served + area.unserved)
-        features.append(
-            {
-                "type": "Feature",
-                "geometry": {"type": "Point", "coordinates": [area.lon, area.lat]},
-                "properties": {
-                    "label": words,
-                    "tone": "bad" if share > 0.6 else "act" if share > 0.3 else "good",
-                    "size": 6 + 14 * (area.served + area.unserved) / largest,
-                },
-            }
-        )
-    answer = jsonify({"type": "FeatureCollection", "features": features})
-    answer.content_type = "application/geo+json"
-    return answer
+    return map_of(result.areas)
 
 
 def _round(round_id: str) -> Round:

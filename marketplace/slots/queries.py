@@ -18,6 +18,7 @@ from marketplace.slots.models import (
     ProposalState,
     Slot,
 )
+from matching.instance import Window
 
 TO_ANSWER = (ProposalState.PROPOSED, ProposalState.ACCEPTED)
 
@@ -71,6 +72,11 @@ class ProposalFacts:
     first_date: date
     last_date: date
     sessions: tuple[ProposedSession, ...]
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The member's own hours of each week."""
+        return tuple(Window(one.slot.day, one.start_minute, one.end_minute) for one in self.sessions)
 
 
 def get_proposal(session: Session, by: Actor, proposal_id: UUID) -> ProposalFacts:
