@@ -18,7 +18,7 @@ from marketplace.documents.operations import issue_soon
 from marketplace.failures import init_failures
 from marketplace.filters import init_filters
 from marketplace.headers import init_headers
-from marketplace.home import desk, family, means, needs, office, rules, wizard, work
+from marketplace.home import desk, family, means, needs, office, prices, rules, wizard, work
 from marketplace.home import views as home
 from marketplace.households import views as households
 from marketplace.households.inps import Inps, ask_through
@@ -57,6 +57,7 @@ ROOMS = (
     treasury,
     documents,
     home,
+    prices,
     wizard,
     needs,
     family,

@@ -76,8 +76,13 @@ class _Option:
     seats: int
 
 
-def estimate(session: Session, household: Household, person: Person, wish: Wish, on: date) -> Estimate | None:
-    """The price of one session of `wish`; None where no accredited provider near covers it."""
+def estimate(
+    session: Session, household: Household, person: Person, wish: Wish, on: date, isee_cents: int | None = None
+) -> Estimate | None:
+    """The price of one session of `wish`; None where no accredited provider near covers it.
+
+    `isee_cents`: an ISEE that counts for this estimate alone, where the household has declared none.
+    """
     policy = get_policy(session, household.municipality_id, on)
     options = list(_options(session, household, person, wish, policy, on))
     in_time = [option for option in options if option.in_time]
@@ -86,7 +91,7 @@ def estimate(session: Session, household: Household, person: Person, wish: Wish,
         return None
     shared = [option.shared_cents for option in best]
     middle = median_low(shared)
-    programme = find_programme(session, household, wish.service, on)
+    programme = find_programme(session, household, wish.service, on, isee_cents)
     return Estimate(
         providers=len(best),
         in_time=bool(in_time),
@@ -100,9 +105,11 @@ def estimate(session: Session, household: Household, person: Person, wish: Wish,
     )
 
 
-def find_programme(session: Session, household: Household, service: Service, on: date) -> Programme | None:
-    """The voucher's programme to which the household's ISEE entitles it for a service."""
-    isee = current_isee(session, household.municipality_id, {household.id}, on).get(household.id)
+def find_programme(
+    session: Session, household: Household, service: Service, on: date, isee_cents: int | None = None
+) -> Programme | None:
+    """The voucher's programme to which the household's ISEE (else `isee_cents`) entitles it for a service."""
+    isee = current_isee(session, household.municipality_id, {household.id}, on).get(household.id, isee_cents)
     return entitlement(list_programmes(session, household.municipality_id), service, isee)
 
 

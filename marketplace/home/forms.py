@@ -1,0 +1,40 @@
+"""What a stranger may ask before registering; nothing of it is kept."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from wtforms import RadioField, SelectField
+from wtforms.validators import InputRequired, Length
+
+from marketplace.fields import EurosField
+from marketplace.filters import duration, subject_words
+from marketplace.households.forms import HomeForm, address_choice, address_field, class_choices
+from marketplace.i18n import language
+from marketplace.needs.models import Service
+from marketplace.states import STATES
+
+LENGTHS = (60, 90, 120, 180, 240)
+
+
+class PriceForm(HomeForm):
+    """What the help is for, how long a session is, and what decides the voucher."""
+
+    service = RadioField(_("Che servizio ti serve?"), validators=[InputRequired(_("Scegli un servizio"))])
+    topic = SelectField(_("Materia"))
+    level = SelectField(_("Classe"))
+    minutes = SelectField(_("Quanto dura ogni volta?"), default="90")
+    address = address_field()
+    address_id = address_choice()
+    isee = EurosField(_("ISEE"))
+
+    def __init__(self, subjects: Mapping[str, str], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.service.choices = [(one.value, gettext(STATES["service"][one.value])) for one in Service]
+        words = sorted(subject_words(subjects).items(), key=lambda subject: subject[1])
+        self.topic.choices = [("", gettext("Tutte le materie")), *words]
+        self.level.choices = [("", gettext("Tutte le classi")), *class_choices()[1:]]
+        self.minutes.choices = [(str(length), duration(length, locale=language())) for length in LENGTHS]
+        self.address.validators = [Length(max=300)]
+        self.address.flags.required = False
