@@ -139,6 +139,17 @@ def audit(municipality: str | None) -> None:
         sys.exit(audit_books(db.session, municipality, click.echo, say))
 
 
+@main.command("settlement-report")
+@MUNICIPALITY
+@click.option("--month", type=click.DateTime(["%Y-%m"]), required=True, help="The closed month, as 2026-11.")
+def settlement_report(municipality: str, month: datetime) -> None:
+    """Print a closed month's report as CSV, derived again; exit 1 if it does not follow from the statements' lines."""
+    from marketplace.documents.commands import print_settlement
+
+    with application():
+        sys.exit(print_settlement(db.session, municipality, month.date(), click.echo, say))
+
+
 @main.command("export-instance")
 @MUNICIPALITY
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="instance.json, or .gz.")

@@ -12,16 +12,20 @@ from billing.libretto import Cap
 from marketplace.accounts.models import Municipality, Role
 from marketplace.accounts.policy import Policy, get_policy
 from marketplace.db import db
-from marketplace.documents import fatturapa, notices, operations, paper, queries
+from marketplace.documents import fatturapa, notices, operations, paper, queries, settlement
 from marketplace.documents.forms import TaxProfileForm
 from marketplace.documents.issuing import certificate_so_far
 from marketplace.documents.libretto import libretto_uses
 from marketplace.documents.models import Document, DocumentKind
+from marketplace.errors import NotFound
 from marketplace.households.models import Household
 from marketplace.providers.models import Provider
 from marketplace.slots.calendar import local_day
 from marketplace.statements.forms import month_from
+from marketplace.statements.models import MonthClosing
+from marketplace.statements.operations import find_closing
 from marketplace.statements.queries import get_statement
+from marketplace.statements.settlements import find_settlement, owed_by_municipality
 from marketplace.web import actor, allow, id_from, now
 from marketplace.words import N_
 
@@ -180,6 +184,33 @@ def of_the_city() -> str:
         caps=[found for found in libretto_uses(db.session, city, today().year) if found[0].is_near],
         payer=_payer,
     )
+
+
+@blueprint.get("/comune/rendiconti/<month>.pdf")
+@allow(Role.OFFICER)
+def settlement_pdf(month: str) -> Response:
+    """A closed month's report on paper."""
+    closing = _closing(month)
+    settled = find_settlement(db.session, closing)
+    owed = sum(owed_by_municipality(db.session, closing.municipality_id, closing.month).values())
+    words = _("Versato il %(day)s", day=f"{settled.settled_at:%d/%m/%Y}") if settled else ""
+    sheet = settlement.report_sheet(settlement.settlement_report(db.session, closing), city_name(), owed, words)
+    return download(paper.print_sheet(sheet), PDF, f"rendiconto-{month}.pdf")
+
+
+@blueprint.get("/comune/rendiconti/<month>/conti.csv")
+@allow(Role.OFFICER)
+def settlement_csv(month: str) -> Response:
+    """A closed month's report for a spreadsheet."""
+    body = settlement.report_csv(settlement.settlement_report(db.session, _closing(month)))
+    return download(body, "text/csv; charset=utf-8", f"rendiconto-{month}-conti.csv")
+
+
+def _closing(month: str) -> MonthClosing:
+    closing = find_closing(db.session, actor().municipality_id, month_from(month))
+    if closing is None:
+        raise NotFound
+    return closing
 
 
 def _payer(document: Document) -> str:

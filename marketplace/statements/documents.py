@@ -101,17 +101,17 @@ def month_csv(lines: Sequence[Any]) -> bytes:
         writer.writerow(
             [
                 f"{line.number}/{line.year}",
-                _plain(line.family_name),
-                _plain(line.given_name),
+                plain_text(line.family_name),
+                plain_text(line.given_name),
                 f"{line.held_on:%d/%m/%Y}",
                 line.service,
-                _plain(line.provider_name),
+                plain_text(line.provider_name),
                 line.attendance,
-                _decimal(line.share_cents),
-                _decimal(line.subsidy_cents),
-                _plain(line.programme),
-                _decimal(line.guarantee_cents),
-                _decimal(line.net_cents),
+                decimal_text(line.share_cents),
+                decimal_text(line.subsidy_cents),
+                plain_text(line.programme),
+                decimal_text(line.guarantee_cents),
+                decimal_text(line.net_cents),
             ]
         )
     return out.getvalue().encode("utf-8-sig")
@@ -124,15 +124,18 @@ def payouts_csv(payouts: Sequence[tuple[Any, Any]]) -> bytes:
     writer.writerow(("professionista", "codice", "importo", "riferimento", "pagato il"))
     for payout, provider in payouts:
         paid = f"{payout.paid_at:%d/%m/%Y}" if payout.paid_at else ""
-        writer.writerow((_plain(provider.name), _plain(provider.code), _decimal(payout.due_cents), payout.id, paid))
+        writer.writerow(
+            (plain_text(provider.name), plain_text(provider.code), decimal_text(payout.due_cents), payout.id, paid)
+        )
     return out.getvalue().encode("utf-8-sig")
 
 
-def _plain(words: str) -> str:
+def plain_text(words: str) -> str:
     """Words that no spreadsheet takes for a formula."""
     return f"'{words}" if words.startswith(FORMULA_STARTS) else words
 
 
-def _decimal(cents: int) -> str:
+def decimal_text(cents: int) -> str:
+    """Cents as `1234,50`."""
     sign = "-" if cents < 0 else ""
     return f"{sign}{abs(cents) // 100},{abs(cents) % 100:02d}"

@@ -7,6 +7,58 @@ from marketplace.words import N_
 # Each query gives (row, detail) of what is wrong and nothing where all is right.
 RULES: Final[tuple[tuple[str, str], ...]] = (
     (
+        N_("I totali di un mese chiuso non seguono dalle sue righe"),
+        """select to_char(c.month, 'YYYY-MM'),
+                  concat_ws('/', c.totals ->> 'share_cents', c.totals ->> 'subsidy_cents',
+                    c.totals ->> 'guarantee_cents', c.totals ->> 'net_cents') || ' e non '
+                  || concat_ws('/', l.share, l.subsidy, l.guarantee, l.net)
+           from month_closing c cross join lateral (
+             select coalesce(sum(l.share_cents), 0)::bigint as share,
+                    coalesce(sum(l.subsidy_cents), 0)::bigint as subsidy,
+                    coalesce(sum(l.guarantee_cents), 0)::bigint as guarantee,
+                    coalesce(sum(l.net_cents), 0)::bigint as net
+             from statement s join statement_line l on l.municipality_id = s.municipality_id and l.statement_id = s.id
+             where s.municipality_id = c.municipality_id and s.month = c.month) l
+           where c.municipality_id = :city and ((c.totals ->> 'share_cents')::bigint <> l.share
+             or (c.totals ->> 'subsidy_cents')::bigint <> l.subsidy
+             or (c.totals ->> 'guarantee_cents')::bigint <> l.guarantee
+             or (c.totals ->> 'net_cents')::bigint <> l.net)""",
+    ),
+    (
+        N_("Il rendiconto di un mese non torna tra registro e righe"),
+        """select to_char(c.month, 'YYYY-MM'), concat_ws('/', e.family, e.programme, e.fund) || ' e non '
+                  || concat_ws('/', l.net, l.subsidy, l.guarantee + (c.totals ->> 'compensation_cents')::bigint)
+           from month_closing c cross join lateral (
+             select coalesce(sum(p.cents) filter (where p.account like 'family:%'), 0)::bigint as family,
+                    coalesce(sum(p.cents) filter (where p.account like 'programme:%'), 0)::bigint as programme,
+                    coalesce(sum(p.cents) filter (where p.account like 'guarantee:%'), 0)::bigint as fund
+             from ledger_entry e join posting p on p.municipality_id = e.municipality_id and p.entry_id = e.id
+             where e.municipality_id = c.municipality_id and e.event in ('meeting_billed', 'meeting_corrected')
+               and e.booked_on = (c.month + interval '1 month - 1 day')::date) e
+           cross join lateral (
+             select coalesce(sum(l.net_cents), 0)::bigint as net, coalesce(sum(l.subsidy_cents), 0)::bigint as subsidy,
+                    coalesce(sum(l.guarantee_cents), 0)::bigint as guarantee
+             from statement s join statement_line l on l.municipality_id = s.municipality_id and l.statement_id = s.id
+             where s.municipality_id = c.municipality_id and s.month = c.month) l
+           where c.municipality_id = :city and (e.family <> l.net or e.programme <> l.subsidy
+             or e.fund <> l.guarantee + (c.totals ->> 'compensation_cents')::bigint)""",
+    ),
+    (
+        N_("Manca un numero tra i documenti"),
+        """select issuer || ' ' || year, max(number) || ' numeri, ' || count(*) || ' documenti' from document
+           where municipality_id = :city group by issuer, year having max(number) <> count(*) or min(number) <> 1""",
+    ),
+    (
+        N_("Una ricevuta non è la somma delle sue righe"),
+        """select d.issuer || ' ' || d.number || '/' || d.year,
+                  d.total_cents || ' e non ' || coalesce(sum(l.net_cents), 0)
+           from document d
+           left join document_line dl on dl.municipality_id = d.municipality_id and dl.document_id = d.id
+           left join statement_line l on l.municipality_id = dl.municipality_id and l.id = dl.line_id
+           where d.municipality_id = :city and d.kind in ('receipt', 'credit_note')
+           group by d.id, d.issuer, d.number, d.year, d.total_cents having d.total_cents <> coalesce(sum(l.net_cents), 0)""",
+    ),
+    (
         N_("Una scrittura non quadra"),
         """select e.business_key, count(p.id) || ' movimenti, somma ' || coalesce(sum(p.cents), 0)
            from ledger_entry e left join posting p on p.municipality_id = e.municipality_id and p.entry_id = e.id
