@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
 from marketplace.errors import CannotRun
 from marketplace.postgres import unwritable
 from marketplace.words import N_
@@ -64,7 +67,7 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         var=var,
         port=port,
-        database_url=environment.get("DATABASE_URL") or None,
+        database_url=_database_url(environment.get("DATABASE_URL", "")),
         keys=keys,
         production=production,
         demo=environment.get("DEMO", "") not in ("", "0") and not production,
@@ -94,6 +97,19 @@ def _stand_in(var: Path, environment: Mapping[str, str]) -> str | None:
     if environment.get("STRIPE_SECRET_KEY") or not path.exists():
         return None
     return path.read_text().strip() or None
+
+
+def _database_url(text: str) -> str | None:
+    """PostgreSQL's address as SQLAlchemy and libpq both read it; a refusal does not repeat it: it holds a password."""
+    if not text:
+        return None
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        url = None
+    if url is None or url.drivername not in ("postgres", "postgresql", "postgresql+psycopg"):
+        raise CannotRun(N_("DATABASE_URL dev'essere come postgresql://utente:password@server/database."))
+    return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
 def _port(text: str) -> int:

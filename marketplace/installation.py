@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import make_url
+from sqlalchemy.exc import OperationalError
 
 from marketplace.config import Settings
-from marketplace.postgres import ensure_server
+from marketplace.postgres import ensure_server, unavailable
 from marketplace.schema import migrate
 from marketplace.words import N_
 
@@ -24,10 +25,11 @@ class Installation:
 def open_installation(settings: Settings, say: Callable[[str], None] = lambda line: None) -> Iterator[Installation]:
     """The database of `settings`, migrated, kept running while the context is open. Raises DatabaseUnavailable."""
     if settings.database_url:
-        yield _migrated(Installation(settings.database_url, as_app(settings.database_url)), say)
+        given = Installation(settings.database_url, as_app(settings.database_url))
+        yield _migrated(given, str(make_url(given.owner_url).set(query={})), say)
         return
     with ensure_server(settings.var, say=say) as server:
-        yield _migrated(Installation(server.url("owner"), server.url("app")), say)
+        yield _migrated(Installation(server.url("owner"), server.url("app")), str(settings.var), say)
 
 
 def as_app(owner_url: str) -> str:
@@ -38,7 +40,11 @@ def as_app(owner_url: str) -> str:
     return make_url(owner_url).update_query_dict({"options": "-crole=app"}).render_as_string(hide_password=False)
 
 
-def _migrated(installation: Installation, say: Callable[[str], None]) -> Installation:
-    if migrate(installation.owner_url):
-        say(N_("Il database ha lo schema più recente."))
+def _migrated(installation: Installation, where: str, say: Callable[[str], None]) -> Installation:
+    """The same, at the newest schema; `where` names it in a refusal."""
+    try:
+        if migrate(installation.owner_url):
+            say(N_("Il database ha lo schema più recente."))
+    except OperationalError as problem:  # nobody there, no such database, a disk that filled up meanwhile
+        raise unavailable(where, " ".join(str(problem.orig).split())) from problem
     return installation

@@ -37,6 +37,7 @@ OPTIONS = (
     *("max_parallel_workers_per_gather=0", "max_parallel_maintenance_workers=0"),  # /dev/shm may be tiny
 )
 FIRST_STATEMENTS = "create role app login nosuperuser nobypassrls\ncreate database condiviso\n"
+FULL = ("No space left", "Check free disk space")  # the hint comes with a write that was cut short
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 
@@ -129,7 +130,8 @@ def _be_nobodys_child() -> None:
     os.setsid()
 
 
-def _run(command: Sequence[str | Path], words: str = "") -> None:
+def _run(command: Sequence[str | Path], words: str = "") -> str:
+    """What the command said on its standard error."""
     done = subprocess.run(
         list(map(str, command)),
         input=words,
@@ -141,12 +143,15 @@ def _run(command: Sequence[str | Path], words: str = "") -> None:
     )
     if done.returncode:
         raise Failed(_essence(done.stderr))
+    return done.stderr
 
 
 def _essence(log: str) -> str:
-    """The line of a log that says what went wrong."""
+    """The line of a log that says what went wrong: a full disk, from which all sorts follow, before anything else."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    telling = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "error:", "failed:"))]
+    if any(sign in log for sign in FULL):
+        return "No space left on device"
+    telling = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "ERROR", "error:", "failed:"))]
     return (telling or lines or ["no reason given"])[-1]
 
 
@@ -159,7 +164,10 @@ def create_cluster(programs: Path, home: Path, disguise: Disguise) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     try:
         _run([*disguise.prefix, programs / "initdb", *INITDB, "-D", partial])
-        _run([*disguise.prefix, programs / "postgres", "--single", "-D", partial, "postgres"], FIRST_STATEMENTS)
+        single: list[str | Path] = [*disguise.prefix, programs / "postgres", "--single", "-D", partial, "postgres"]
+        complaints = _run(single, FIRST_STATEMENTS)  # which goes on, and ends well, after a statement that failed
+        if "ERROR:" in complaints:
+            raise Failed(_essence(complaints))
         partial.rename(data)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -110,11 +110,11 @@ def _keeper_started(home: Path, sockets: Path, settings: Sequence[str]) -> bool:
             )
     said = keeper.stdout.decode(errors="replace").strip()
     if said != "ready":
-        raise _unavailable(home, said)
+        raise unavailable(home, said)
     return True
 
 
-def unwritable(folder: Path, problem: OSError) -> DatabaseUnavailable:
+def unwritable(folder: Path | str, problem: OSError) -> DatabaseUnavailable:
     """The refusal for a data folder that cannot be written."""
     messages = {
         errno.ENOSPC: N_("Il disco della cartella dei dati %(folder)s è pieno."),
@@ -125,7 +125,8 @@ def unwritable(folder: Path, problem: OSError) -> DatabaseUnavailable:
     return DatabaseUnavailable(messages.get(problem.errno or 0, other), folder=folder, reason=problem.strerror)
 
 
-def _unavailable(home: Path, said: str) -> DatabaseUnavailable:
+def unavailable(home: Path | str, said: str) -> DatabaseUnavailable:
+    """The refusal for a database of which PostgreSQL `said` why it cannot be had."""
     if "No space left" in said:
         return unwritable(home, OSError(errno.ENOSPC, said))
     if said.startswith(("unshare: unshare failed", "unshare: write failed")):

@@ -14,7 +14,7 @@ from sqlmodel import col, select
 
 from marketplace.accounts.models import Actor, Appointment, Municipality, Role
 from marketplace.db import NOBODY, Scope, db, set_scope
-from marketplace.errors import CONFLICTS, Conflict, Forbidden, MarketplaceError, NotFound
+from marketplace.errors import CONFLICTS, Conflict, Forbidden, MarketplaceError, NotFound, Rejected
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -63,6 +63,8 @@ class Application(Flask):
         if request.blueprint == "assets":  # the same bytes for everybody: no actor, no database
             return super().dispatch_request()
         g.actor = _find_actor()
+        if _holds_nul():
+            raise Rejected
         if request.url_rule is not None:
             refused = _refuse(access_of(self, request.url_rule.endpoint))
             if refused is not None:
@@ -77,6 +79,12 @@ class Application(Flask):
             db.session.rollback()
             raise
         return response
+
+
+def _holds_nul() -> bool:
+    """Whether a text has a NUL in it, which no browser sends and no column of the database holds."""
+    sent = (*(request.view_args or {}).items(), *request.values.items(multi=True))
+    return any("\0" in text for _, text in sent if isinstance(text, str))
 
 
 def conflict_of(error: IntegrityError) -> MarketplaceError:

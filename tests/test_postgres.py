@@ -13,8 +13,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
 from marketplace import keeper, postgres
+from marketplace.config import settings_from
+from marketplace.errors import CannotRun
+from marketplace.installation import open_installation
 from marketplace.postgres import DatabaseUnavailable, Server, ensure_server
 
 USE = """
@@ -226,6 +231,35 @@ def test_a_folder_that_cannot_be_written_is_refused_in_a_sentence(tmp_path: Path
         ensure_server(Path("/proc/condiviso"))
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("postgres://town:secret@127.0.0.1:1/town", "Connection refused"),
+        ("mysql://town:secret@127.0.0.1/town", "postgresql://"),
+        ("secret", "postgresql://"),
+    ],
+)
+def test_a_given_server_that_cannot_be_had_is_one_line_without_its_password(given: str, told: str) -> None:
+    with (
+        pytest.raises(CannotRun, match=told) as refused,
+        open_installation(settings_from({"DATABASE_URL": given, "SECRET_KEYS": "x"})),
+    ):
+        pass
+    assert "secret" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_owner_who_is_no_superuser_makes_the_role_that_the_site_acts_in(var: Path) -> None:
+    with ensure_server(var) as server:
+        with psycopg.connect(host=str(server.sockets), user="owner", dbname="condiviso", autocommit=True) as owner:
+            for statement in ("drop role app", "create role town login createrole", "create database town owner town"):
+                owner.execute(statement)
+        with open_installation(settings_from({"DATABASE_URL": server.url("town", "town"), "VAR": str(var)})) as made:
+            engine = create_engine(made.app_url, poolclass=NullPool)
+            with engine.connect() as connection:
+                assert connection.execute(text("select current_user::text")).scalar() == "app"
+
+
 ON_A_BAD_DISK = """
 import sys
 from pathlib import Path
@@ -256,6 +290,21 @@ def commands_that_name(folder: Path) -> list[bytes]:
     return [words for words in found if os.fsencode(folder) in words]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a bad disk")
+def test_a_disk_that_fills_up_at_any_point_of_the_making_leaves_no_half_a_cluster(tmp_path: Path) -> None:
+    """39 MB take the cluster and not the database in it, of which the single server complains, and ends well."""
+    mounted = f'mount -t tmpfs -o size=39m small {tmp_path} && {sys.executable} -c "$0" {tmp_path}; ls {tmp_path}/var/*'
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", mounted, ON_A_BAD_DISK], capture_output=True, text=True, check=False
+    )
+    assert ("è pieno" in done.stdout, "data" in done.stdout.splitlines()) == (True, False), done
+
+
+def test_a_full_disk_is_told_before_what_follows_from_it() -> None:
+    log = "ERROR:  could not extend file: No space left on device\nPANIC:  cannot abort transaction 1"
+    assert "No space left" in keeper._essence(log)
+
+
 def test_a_cluster_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises((OSError, keeper.Failed), match="initdb"):
         keeper.create_cluster(tmp_path / "nowhere", tmp_path, keeper.find_disguise())
@@ -271,4 +320,4 @@ def test_a_cluster_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
     ],
 )
 def test_what_postgresql_says_becomes_a_sentence(tmp_path: Path, said: str, told: str) -> None:
-    assert told in str(postgres._unavailable(tmp_path, said))
+    assert told in str(postgres.unavailable(tmp_path, said))

@@ -77,10 +77,10 @@ class ProfileForm(HomeForm):
     visits_homes = BooleanField(_("Lavoro anche a casa delle famiglie"))
     venues = SelectMultipleField(_("Luoghi in cui lavori"))
 
-    def __init__(self, venues: list[Venue], *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, venues: list[Venue], *args: Any, travel_km_max: str = "5", **kwargs: Any) -> None:
+        super().__init__(*args, travel_km_max=travel_km_max, **kwargs)
         self.languages.choices = language_choices()
-        known = {str(self.travel_km_max.data or "5"), *TRAVEL_KM}
+        known = {travel_km_max, *TRAVEL_KM}
         self.travel_km_max.choices = [(one, distance(Decimal(one))) for one in sorted(known, key=Decimal)]
         self.venues.choices = [(str(venue.id), venue.name) for venue in venues]
         self.venues_known = {str(venue.id): venue.id for venue in venues}
@@ -98,13 +98,12 @@ class ProfileForm(HomeForm):
             "email": provider.email,
             "phone": provider.phone,
             "address": provider.address,
-            "travel_km_max": provider.travel_km_max,
             "languages": provider.languages,
             "qualifications": ", ".join(provider.qualifications),
             "visits_homes": provider.visits_homes,
             "venues": chosen,
         }
-        return cls(venues, data=data)
+        return cls(venues, data=data, travel_km_max=provider.travel_km_max)
 
     def profile(self, home: Home) -> Profile:
         """What was written, at a known place."""

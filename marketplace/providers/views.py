@@ -54,7 +54,7 @@ def profile() -> ResponseReturnValue:
     venues = providers.list_venues(db.session, actor().municipality_id)
     own = providers.get_own(db.session, actor()) if actor().role == Role.PROVIDER else None
     if own is None:
-        form = ProfileForm(venues, languages=["it"], travel_km_max=5)
+        form = ProfileForm(venues, languages=["it"])
     else:
         form = ProfileForm.of(own, venues, [str(link.venue_id) for link in providers.list_venue_links(db.session, own)])
     municipality = db.session.get_one(Municipality, actor().municipality_id)
