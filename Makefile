@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE  # without compiled modules a start takes secon
 export UV_NO_PROGRESS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench bench-matching browser faults bench-billing screenshots messages lock clean chromium
+.PHONY: help setup demo test check format bench bench-matching browser faults bench-billing screenshots counts messages lock clean chromium
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ faults: setup ## play many months of a small city, with kills and everything tha
 
 screenshots: setup chromium ## draw the README's pictures again
 	$(RUN)/python -m tests.journeys.screenshots
+
+counts: setup chromium ## count taps, answers, pages and bytes of the main jobs into docs/experience.md
+	$(RUN)/python -m tests.journeys.counts
 
 bench: setup ## measure the matcher beside its rivals on small cities, in about two minutes
 	$(RUN)/python -m tests.benchmarks.matching --kinds clustered tight village --sizes 100 200 --seconds 10

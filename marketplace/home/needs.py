@@ -13,6 +13,7 @@ from marketplace.households import operations as households
 from marketplace.needs import drafts
 from marketplace.needs import operations as needs
 from marketplace.needs.models import Need, NeedState
+from marketplace.rounds import joining
 from marketplace.rounds.estimate import count_neighbours, estimate
 from marketplace.rounds.operations import find_round_at_work
 from marketplace.rounds.outcomes import find_outcome, with_change
@@ -65,6 +66,29 @@ def show(need_id: str) -> str:
         means_test=households.find_means_test(db.session, actor()),
         policy=get_policy(db.session, need.municipality_id, today()),
     )
+
+
+@blueprint.get("/esigenze/<need_id>/posti")
+@allow(Role.FAMILY)
+def openings(need_id: str) -> ResponseReturnValue:
+    """The groups that stand and that the need could join now."""
+    need = needs.get_need(db.session, actor(), id_from(need_id))
+    if need.state != NeedState.OPEN:
+        return redirect(url_for("need_pages.show", need_id=need.id), code=303)
+    found = joining.list_openings(db.session, actor(), now(), need.id)
+    return render_template("needs/openings.html", need=need, openings=found, subjects=subjects())
+
+
+@blueprint.post("/esigenze/<need_id>/posti/<slot_id>")
+@allow(Role.FAMILY)
+def join(need_id: str, slot_id: str) -> ResponseReturnValue:
+    """Have a proposal for one of them; it is answered on its own page."""
+    need = needs.get_need(db.session, actor(), id_from(need_id))
+    try:
+        proposal = joining.propose_to_join(db.session, actor(), now(), need.id, id_from(slot_id))
+    except Conflict as error:
+        return back_to(need, error)
+    return redirect(url_for("slots.show_proposal", proposal_id=proposal.id), code=303)
 
 
 @blueprint.post("/esigenze/<need_id>/cambia")

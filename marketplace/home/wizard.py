@@ -48,7 +48,8 @@ def what() -> ResponseReturnValue:
     """Step 1."""
     people = [(str(one.id), one.name or _("Senza nome")) for one in households.list_people(db.session, actor())]
     saved = answers()
-    form = WhatForm(people, policy().subjects, data={**saved, "seats": str(saved.get("seats") or 1)})
+    only = {"person_id": people[0][0]} if len(people) == 1 else {}
+    form = WhatForm(people, policy().subjects, data={**only, **saved, "seats": str(saved.get("seats") or 1)})
     if form.is_submitted():
         done = save(form, form.answers())
         if done or PERSON in request.form:

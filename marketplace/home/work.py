@@ -117,7 +117,15 @@ def attendance(meeting_id: str) -> ResponseReturnValue:
     """Who came."""
     meeting = agenda.get_provider_meeting(db.session, actor(), id_from(meeting_id))
     if request.method == "GET":
-        return render_template("home/attendance.html", meeting=meeting, subjects=subjects(), now=now())
+        hours = get_policy(db.session, actor().municipality_id, meeting.held_on).unrecorded_after_hours
+        return render_template(
+            "home/attendance.html",
+            meeting=meeting,
+            subjects=subjects(),
+            now=now(),
+            hours=hours,
+            is_over=now() > meeting.ends_at + timedelta(hours=hours),
+        )
     everybody = "tutti" in request.form
     presence = _presence(meeting, everybody)
     if presence:

@@ -51,7 +51,7 @@ def propose(session: Session, by: Actor, now: datetime, round_id: UUID) -> Round
     if then["services"] != today["services"]:
         raise Conflict(RULES_CHANGED)
     draft = draft_slots(session, by.municipality_id, now, plan, instance, city, list_changed(then, today))
-    slots, proposals = _write(session, now, found, draft, instance, city)
+    slots, proposals = write_proposals(session, now, found, draft, instance, city)
     codes = {need.id: code for code, need in city.needs.items()}
     found.state, found.proposed_at = RoundState.PROPOSED, now
     found.summary = {
@@ -71,7 +71,7 @@ def propose(session: Session, by: Actor, now: datetime, round_id: UUID) -> Round
     return found
 
 
-def _write(
+def write_proposals(
     session: Session, now: datetime, found: Round, draft: Draft, instance: Instance, city: City
 ) -> tuple[list[Slot], list[Proposal]]:
     """The new slots and all proposals, with their memberships and holds; their needs are proposed."""

@@ -1,41 +1,22 @@
 """Draws the README's pictures: the demo in its own folder, as its people see it. Run by `make screenshots`."""
 
-import shutil
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.demo.test_supervisor import environment, free_port
 from tests.journeys.conftest import DESKTOP, PHONE, enter_as
-from tests.test_processes import soon
+from tests.journeys.demo import running_demo
 
 PICTURES = Path(__file__).parents[2] / "docs/pictures"
-VAR = Path("var/screenshots")
-READY_SECONDS = 600
 HEIGHT = {PHONE: 780, DESKTOP: 900}
 
 
 def main() -> None:
     """Start the demo, walk to each page, keep what the first screen shows."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    VAR.mkdir(parents=True, exist_ok=True)
-    port, said = free_port(), VAR / "said"
-    with said.open("w") as output:
-        command = [Path(sys.executable).with_name("marketplace"), "demo"]
-        process = subprocess.Popen(command, env=environment(VAR.absolute(), port), stderr=output)
-    try:
-        assert soon(lambda: process.poll() is not None or "è pronto" in said.read_text(), READY_SECONDS)
-        assert process.poll() is None, said.read_text()
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-            draw(browser, f"http://127.0.0.1:{port}")
-            browser.close()
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(60)
+    with running_demo(Path("var/screenshots")) as (browser, url):
+        draw(browser, url)
 
 
 def draw(browser: Browser, url: str) -> None:
