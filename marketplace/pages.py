@@ -3,13 +3,25 @@
 from typing import Final
 from urllib.parse import urlsplit
 
-from flask import Blueprint, make_response, redirect, render_template, request
+from flask import Blueprint, Response, jsonify, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
-from marketplace.i18n import COOKIE
+from marketplace.assets import asset
+from marketplace.i18n import COOKIE, language
 from marketplace.web import public
 
 YEAR_SECONDS: Final = 365 * 24 * 3600
+SHELL: Final = (
+    "css/bootstrap-italia.min.css",
+    "css/condiviso.css",
+    "fonts/titillium-regular.woff2",
+    "fonts/titillium-600.woff2",
+    "fonts/titillium-700.woff2",
+    "js/htmx.js",
+    "js/condiviso.js",
+    "icon.svg",
+)
 
 blueprint = Blueprint("pages", __name__)
 
@@ -47,6 +59,49 @@ def legal() -> str:
 def accessibility() -> str:
     """The declaration of accessibility, and how to report a barrier."""
     return render_template("pages/accessibility.html")
+
+
+@blueprint.get("/senza-rete")
+@public
+def offline() -> str:
+    """What an installed copy shows where there is no network."""
+    return render_template("pages/offline.html")
+
+
+@blueprint.get("/manifest.webmanifest")
+@public
+def manifest() -> Response:
+    """What a phone needs to put the service among its applications."""
+    icons = [
+        {"src": asset("icon.svg"), "sizes": "any", "type": "image/svg+xml", "purpose": "any"},
+        {"src": asset("icon-maskable.svg"), "sizes": "any", "type": "image/svg+xml", "purpose": "maskable"},
+    ]
+    answer = jsonify(
+        id="/",
+        name=_("Condiviso"),
+        short_name=_("Condiviso"),
+        description=_("Aiuto per la famiglia, in piccoli gruppi"),
+        lang=language(),
+        start_url="/inizio",
+        scope="/",
+        display="standalone",
+        background_color="#ffffff",
+        theme_color="#0059b3",
+        icons=icons,
+    )
+    answer.content_type = "application/manifest+json"
+    return answer
+
+
+@blueprint.get("/worker.js")
+@public
+def worker() -> Response:
+    """The service worker; a new version of any file makes a new one."""
+    files = ["/senza-rete", *(asset(name) for name in SHELL)]
+    script = render_template("pages/worker.js", version=asset("icon.svg").split("/")[2], files=files)
+    answer = Response(script, mimetype="text/javascript")
+    answer.cache_control.no_cache = True
+    return answer
 
 
 def own_path(address: str | None) -> str:

@@ -1,6 +1,7 @@
 """The frame around every page: assets, languages, failures, the words of plain pages."""
 
 import gzip
+import re
 
 import pytest
 from flask.testing import FlaskClient
@@ -155,3 +156,20 @@ def test_pages_may_run_and_style_by_our_own_files_alone(client: FlaskClient) -> 
     assert rules["default-src"] == "'none'"
     assert rules["script-src"] == rules["style-src"] == "'self'"
     assert rules["frame-ancestors"] == "'none'"
+
+
+def test_it_can_be_installed(client: FlaskClient) -> None:
+    told = client.get("/manifest.webmanifest")
+    assert told.mimetype == "application/manifest+json"
+    assert (told.get_json()["start_url"], told.get_json()["lang"]) == ("/inizio", "it")
+    for icon in told.get_json()["icons"]:
+        assert client.get(icon["src"]).mimetype == icon["type"]
+
+
+def test_what_is_kept_for_days_without_network_is_there(client: FlaskClient) -> None:
+    script = client.get("/worker.js")
+    assert script.headers["Cache-Control"] == "no-cache"
+    kept = re.findall(r'"(/(?:assets/[^"]+|senza-rete))"', script.text)
+    assert len(kept) > 5
+    for address in kept:
+        assert client.get(address).status_code == 200, address

@@ -12,10 +12,11 @@ from babel.messages.extract import extract_from_file
 
 ROOT = Path(__file__).parents[1]
 KEYWORDS = {"_": None, "ngettext": (1, 2)}
+FOLDERS = ("accounts", "households", "needs", "prices", "slots")
 FAMILY_PAGES = [
     *sorted(
         path.relative_to(ROOT / "templates").as_posix()
-        for folder in ("accounts", "households", "needs", "prices", "slots")
+        for folder in FOLDERS
         for path in (ROOT / "templates" / folder).glob("*.html")
     ),
     "home/family.html",

@@ -51,3 +51,33 @@ def test_a_provider_sees_its_week_its_proposals_and_what_it_earns(visit: Callabl
     for address in ("/lavoro/proposte", "/lavoro/compensi", "/lavoro/offerte", "/lavoro/orari"):
         page.goto(address)
         assert_accessible(page)
+
+
+@pytest.mark.long
+def test_a_provider_s_day_without_network_is_sent_once_and_forgotten_at_sign_out(
+    visit: Callable[..., Page], site: Site
+) -> None:
+    page = visit()
+    enter_as(page, "provider")
+    page.goto("/lavoro")
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    page.wait_for_function("navigator.serviceWorker.controller")
+    sheet = f"/lavoro/presenze/{last_meeting(site)}"
+    for address in ("/lavoro", sheet):
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
+    page.context.set_offline(True)
+    page.goto("/lavoro")
+    expect(page.get_by_text("Senza rete. Dati delle")).to_be_visible()
+    page.goto(sheet)
+    page.get_by_role("button", name="Tutti presenti").click()
+    expect(page.get_by_text("Da inviare: 1")).to_be_visible()
+    page.context.set_offline(False)
+    page.goto("/lavoro")
+    expect(page.get_by_text("Da inviare")).to_be_hidden()
+    page.goto(sheet)
+    assert set(recorded(page).values()) <= {"present", "absent_notified", "absent"}
+    page.get_by_role("button", name="Esci").click()
+    page.context.set_offline(True)
+    page.goto("/lavoro")
+    expect(page.get_by_role("heading", name="Senza rete")).to_be_visible()

@@ -70,3 +70,47 @@ window.addEventListener("afterprint", () => {
     delete fold.dataset.unfolded;
   });
 });
+
+// Installed or not: today's pages are seen again without network, with the hour of when they were seen.
+if ("serviceWorker" in navigator) navigator.serviceWorker.register("/worker.js");
+const seen = document.documentElement.dataset.seen;
+if (seen) {
+  const box = document.getElementById("vista-allora");
+  box.querySelector("time").textContent = new Date(seen).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  box.hidden = false;
+}
+
+// A form marked so waits here without network, and is sent once the network is back; saying the same twice counts once.
+const WAITING = "da-inviare";
+const waiting = () => JSON.parse(localStorage.getItem(WAITING) ?? "[]");
+
+function keep(forms) {
+  if (forms.length) localStorage.setItem(WAITING, JSON.stringify(forms));
+  else localStorage.removeItem(WAITING);
+  const box = document.getElementById("da-inviare");
+  box.querySelector("span").textContent = forms.length;
+  box.hidden = !forms.length;
+}
+
+async function send() {
+  for (let forms = waiting(); forms.length && navigator.onLine; forms = waiting()) {
+    const [address, body] = forms[0];
+    const answer = await fetch(address, { method: "POST", body: new URLSearchParams(body), redirect: "manual" }).catch(() => null);
+    if (answer?.type !== "opaqueredirect") break; // signed out, or refused: it stays, and the page shows that it does
+    keep(forms.filter(([other]) => other !== address));
+  }
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.matches(".slim-access")) keep([]);
+  if (!form.matches("[data-offline]") || navigator.onLine) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  const body = [...new FormData(form, event.submitter)];
+  keep([...waiting().filter(([address]) => address !== form.action), [form.action, body]]);
+  document.getElementById("da-inviare").scrollIntoView();
+}, true);
+window.addEventListener("online", send);
+keep(waiting());
+send();
