@@ -76,7 +76,8 @@ if ("serviceWorker" in navigator) navigator.serviceWorker.register("/worker.js")
 const seen = document.documentElement.dataset.seen;
 if (seen) {
   const box = document.getElementById("vista-allora");
-  box.querySelector("time").textContent = new Date(seen).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const time = new Date(seen).toLocaleTimeString("it", { hour: "2-digit", minute: "2-digit" });
+  box.textContent = box.dataset.words.replace("{time}", time);
   box.hidden = false;
 }
 
@@ -88,7 +89,7 @@ function keep(forms) {
   if (forms.length) localStorage.setItem(WAITING, JSON.stringify(forms));
   else localStorage.removeItem(WAITING);
   const box = document.getElementById("da-inviare");
-  box.querySelector("span").textContent = forms.length;
+  box.textContent = box.dataset.words.replace("{count}", forms.length);
   box.hidden = !forms.length;
 }
 
