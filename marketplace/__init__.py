@@ -24,7 +24,7 @@ from marketplace.households import views as households
 from marketplace.households.inps import Inps, ask_through
 from marketplace.i18n import init_i18n
 from marketplace.intake import views as intake
-from marketplace.messages.operations import Folder, Smtp, send_by
+from marketplace.messages.operations import Folder, Smtp, links_to, send_by
 from marketplace.navigation import init_navigation
 from marketplace.providers import views as providers
 from marketplace.providers.operations import when_stopped
@@ -96,6 +96,7 @@ def create_app(settings: Settings, database_url: str) -> Application:
     app.context_processor(template_globals)
     register_rooms(app)
     send_by(transport_of(settings), settings.email_sender)
+    links_to(settings.base_url)
     pay_through(gateway_of(settings))
     ask_through(Inps(settings.inps) if settings.inps else None)
     when_stopped(stop_provider)

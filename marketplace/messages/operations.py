@@ -111,6 +111,17 @@ class Folder:
 
 
 _transport: list[tuple[Transport, str]] = []
+_site = ["http://localhost"]
+
+
+def links_to(address: str) -> None:
+    """From now on links in messages of this process begin with `address` (https://host)."""
+    _site[:] = [address.rstrip("/")]
+
+
+def link_to(path: str) -> str:
+    """A page of the site (`/...`) as a message names it."""
+    return _site[0] + path
 
 
 def send_by(transport: Transport, sender: str) -> None:

@@ -11,8 +11,9 @@ from babel.numbers import format_currency
 from sqlmodel import Session, col, select
 
 from marketplace.households.addresses import addresses_of
-from marketplace.messages.operations import Recipient, tell
+from marketplace.messages.operations import Recipient, link_to, tell
 from marketplace.providers.models import Provider
+from marketplace.slots.answer_links import answer_secret
 from marketplace.slots.calendar import ROME
 from marketplace.slots.models import Meeting, MeetingState, Proposal, ProposalState, Slot
 from marketplace.words import N_
@@ -23,8 +24,8 @@ OF_PROPOSALS: Mapping[ProposalState, tuple[str, str]] = {
         N_("C'è un posto per te: rispondi entro %(deadline)s"),
         N_(
             "Abbiamo trovato un gruppo per la tua esigenza. Paghi al massimo %(cap)s la settimana, e niente se"
-            " non si fa.\n\nEntra, leggi la proposta e rispondi entro %(deadline)s. Se non rispondi il posto va ad"
-            " altri. Rifiutare non ti costa nulla e non ti fa perdere il turno."
+            " non si fa.\n\nLeggi la proposta e rispondi entro %(deadline)s, anche senza password:\n%(url)s\n\n"
+            "Se non rispondi il posto va ad altri. Rifiutare non ti costa nulla e non ti fa perdere il turno."
         ),
     ),
     ProposalState.CONFIRMED: (
@@ -50,7 +51,7 @@ REMINDER = (
     N_("Manca poco: rispondi entro %(deadline)s"),
     N_(
         "La proposta che ti abbiamo inviato scade %(deadline)s. Se non rispondi il posto va ad altri; se accetti paghi"
-        " al massimo %(cap)s la settimana."
+        " al massimo %(cap)s la settimana.\n\nPer rispondere, anche senza password:\n%(url)s"
     ),
 )
 PROVIDER_ASKED = (
@@ -99,6 +100,7 @@ def tell_proposals(session: Session, now: datetime, proposals: Collection[Propos
                 "deadline": format_datetime(one.deadline.astimezone(ROME), MOMENT, locale=to.locale),
                 "cap": _euros(one.cap_cents, to),
                 "net": _euros(one.share_cents - one.subsidy_cents, to),
+                "url": link_to(f"/rispondi/{answer_secret(one.municipality_id, one.id)}"),
             }
             _tell(session, one.municipality_id, now, to, key, subject, body, values)
 

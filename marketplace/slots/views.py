@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, Response, flash, jsonify, make_response, redirect, render_template, url_for
+from flask import Blueprint, Response, flash, jsonify, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import force_locale, format_date
 from flask_babel import gettext as _
@@ -16,7 +16,7 @@ from marketplace.errors import Conflict, NotFound, Rejected
 from marketplace.filters import subject_words
 from marketplace.households.operations import get_household, get_person
 from marketplace.needs.operations import get_need
-from marketplace.slots import agenda, leaving, operations, queries, subscriptions
+from marketplace.slots import agenda, answer_links, leaving, operations, queries, subscriptions
 from marketplace.slots import meetings as meetings_of
 from marketplace.slots.agenda import MeetingFacts
 from marketplace.slots.feed import calendar_of
@@ -118,6 +118,25 @@ def point(lon: float, lat: float, label: str, **properties: Any) -> dict[str, An
         "geometry": {"type": "Point", "coordinates": [lon, lat]},
         "properties": {"label": label, **properties},
     }
+
+
+@blueprint.route("/rispondi/<secret>", methods=["GET", "POST"])
+@public
+def answer_by_link(secret: str) -> ResponseReturnValue:
+    """Answer the one proposal of a message's link, without sign-in: what it costs and by when, and no name."""
+    row, family = answer_links.open_by_secret(db.session, secret)
+    if request.method == "POST":
+        if "rifiuta" in request.form:
+            operations.decline_proposal(db.session, family, now(), row.id)
+        else:
+            operations.accept_proposal(db.session, family, now(), row.id, request.form.get("cap_cents", -1, type=int))
+        return redirect(url_for("slots.answer_by_link", secret=secret), code=303)
+    proposal = queries.get_proposal(db.session, family, row.id)
+    known = subject_words(get_policy(db.session, family.municipality_id, today()).subjects)
+    is_open = proposal.state == ProposalState.PROPOSED and now() <= proposal.deadline
+    page = make_response(render_template("slots/answer.html", proposal=proposal, subjects=known, is_open=is_open))
+    page.cache_control.no_store = True
+    return page
 
 
 @blueprint.get("/gruppi")

@@ -1,0 +1,43 @@
+"""A link that answers one proposal without sign-in and can do nothing else; it ends with the answer or the deadline."""
+
+import base64
+import hmac
+from uuid import UUID
+
+from sqlmodel import Session
+
+from marketplace.accounts.models import Actor, Role
+from marketplace.db import NOBODY, Scope, set_scope
+from marketplace.errors import NotFound
+from marketplace.sealed import keyring
+from marketplace.slots.models import Proposal
+
+BYTES = 20
+BY_LINK = "by the link of a message"
+
+
+def answer_secret(municipality_id: str, proposal_id: UUID) -> str:
+    """What the link to a proposal ends in: whom it is for and its seal, which only this installation can make."""
+    return f"{municipality_id}{proposal_id.hex}{_seal(municipality_id, proposal_id)}"
+
+
+def open_by_secret(session: Session, secret: str) -> tuple[Proposal, Actor]:
+    """The proposal of a link, and its family as who answers; the session then sees that family alone. NotFound."""
+    municipality_id, identity, seal = secret[:6], secret[6:38], secret[38:]
+    try:
+        proposal_id = UUID(hex=identity)
+    except ValueError:
+        raise NotFound from None
+    if not hmac.compare_digest(seal.encode(), _seal(municipality_id, proposal_id).encode()):
+        raise NotFound
+    set_scope(session, Scope(municipality_id))
+    proposal = session.get(Proposal, (municipality_id, proposal_id))
+    if proposal is None:
+        raise NotFound
+    set_scope(session, Scope(municipality_id, proposal.household_id, NOBODY))
+    return proposal, Actor(municipality_id, Role.FAMILY, household_id=proposal.household_id, reason=BY_LINK)
+
+
+def _seal(municipality_id: str, proposal_id: UUID) -> str:
+    sealed = keyring.index(f"answer {municipality_id} {proposal_id.hex}")[:BYTES]
+    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
