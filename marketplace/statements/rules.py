@@ -56,7 +56,8 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
            left join document_line dl on dl.municipality_id = d.municipality_id and dl.document_id = d.id
            left join statement_line l on l.municipality_id = dl.municipality_id and l.id = dl.line_id
            where d.municipality_id = :city and d.kind in ('receipt', 'credit_note')
-           group by d.id, d.issuer, d.number, d.year, d.total_cents having d.total_cents <> coalesce(sum(l.net_cents), 0)""",
+           group by d.id, d.issuer, d.number, d.year, d.total_cents
+           having d.total_cents <> coalesce(sum(l.net_cents), 0)""",
     ),
     (
         N_("Una scrittura non quadra"),
