@@ -11,7 +11,7 @@ import numpy as np
 
 from matching.arrays import HOMES, City, Ints
 from matching.columns import Columns
-from matching.compiled import compiled, inner
+from matching.compiled import compiled, inner, lean
 from matching.groups import DAY, END, NEED, PLACE, START
 from matching.lattice import Lattice
 from matching.moves import (
@@ -75,7 +75,7 @@ def anneal(
             take_back(city, columns, work, weight, value, 0)
 
 
-@inner
+@lean
 def _ruin(
     city: City, columns: Columns, lattice: Lattice, work: Work, weight: Ints, value: Ints, provider: int, stack: Ints
 ) -> bool:
@@ -98,7 +98,7 @@ def _ruin(
     return True
 
 
-@inner
+@lean
 def _force(
     city: City, columns: Columns, lattice: Lattice, work: Work, weight: Ints, value: Ints, provider: int, stack: Ints
 ) -> bool:
@@ -137,7 +137,7 @@ def _force(
     return True
 
 
-@inner
+@lean
 def _clear(
     city: City, columns: Columns, lattice: Lattice, work: Work, weight: Ints, value: Ints, column: int, stack: Ints
 ) -> bool:

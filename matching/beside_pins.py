@@ -13,7 +13,7 @@ from matching.candidates import (
     seek,
     starts_by_day,
 )
-from matching.compiled import inner
+from matching.compiled import inner, lean
 from matching.groups import (
     C_CEILING,
     C_FORCED,
@@ -28,7 +28,7 @@ from matching.groups import (
 from matching.pairs import Bits, distance_km
 
 
-@inner
+@lean
 def may_come(city: City, provider: int, service: int, place: int, need: int) -> bool:
     """Whether a need lives near enough to a place, or for a round, near enough to the provider (rule 4)."""
     needs, venues = city.needs, city.venues

@@ -4,7 +4,7 @@ import numpy as np
 
 from matching.arrays import CLASS, HOMES, NO_LIMIT, NOTHING, PRESENCE, ROUND, City, Flags, Ints
 from matching.classes import seek_classes
-from matching.compiled import inner
+from matching.compiled import inner, lean
 from matching.groups import (
     C_CEILING,
     C_FORCED,
@@ -25,7 +25,7 @@ DAYS = 7
 BITS = 62
 
 
-@inner
+@lean
 def offers_for(city: City, provider: int, service: int, need: int) -> int:
     """The provider's offers for the service that cover the need alone, as bits in their order (rule 2)."""
     needs, offers = city.needs, city.offers
@@ -51,7 +51,7 @@ def offers_for(city: City, provider: int, service: int, need: int) -> int:
     return found
 
 
-@inner
+@lean
 def languages_with(city: City, provider: int, need: int) -> int:
     """The provider's languages that the need speaks, as bits in their order."""
     spoken, own = city.needs[need], city.providers[provider]
@@ -64,7 +64,7 @@ def languages_with(city: City, provider: int, need: int) -> int:
     return found
 
 
-@inner
+@lean
 def ceiling_with(city: City, provider: int, service: int, offers: int, need: int) -> int:
     """What the need can pay at most for one slot, if its others cost the least that any slot here could (rule 11)."""
     needs, table = city.needs, city.offers
@@ -122,7 +122,8 @@ def starts_by_day(city: City, provider: int, all_: Ints) -> Flags:
             for j in range(own.windows_from, own.windows_to):
                 if city.windows[j, 0] == day:
                     first, last = max(start, city.windows[j, 1]), min(end, city.windows[j, 2])
-                    fits[day, row, first : last - length + 1] = True
+                    for t in range(first, last - length + 1):
+                        fits[day, row, t] = True
     return fits
 
 
@@ -138,7 +139,7 @@ def common_windows(city: City, provider: int, place: int, day: int) -> Ints:
         if city.windows[i, 0] != day:
             continue
         if not at_venue:
-            stretches[count] = city.windows[i, 1:]
+            stretches[count, 0], stretches[count, 1] = city.windows[i, 1], city.windows[i, 2]
             count += 1
             continue
         for j in range(city.venues[place].windows_from, city.venues[place].windows_to):
@@ -160,7 +161,7 @@ def choose(city: City, all_: Ints, rows: Ints, forced: int) -> Ints:
     return here
 
 
-@inner
+@lean
 def _is_start(city: City, fits: Flags, start: int, starts: int) -> bool:
     """Whether a start is among those that the effort allows."""
     if starts == 0 or (starts == 1 and start * city.grid % 60 == 0):
@@ -204,7 +205,7 @@ def seek(city: City, site: Site, here: Ints, times: Ints, stretches: Ints, found
         for j in range(len(times)):
             end = times[j, 1] + city.needs[here[C_NEED, times[j, 0]]].length
             if (times[j, 0] != 0 and session[0] <= times[j, 1] and end <= session[1]) or j == i:
-                inside[count] = times[j]
+                inside[count, 0], inside[count, 1] = times[j, 0], times[j, 1]
                 count += 1
         seek_groups(city, site, here, inside[:count], session, stretches[:0], found)
 
@@ -218,7 +219,7 @@ def seek_at(city: City, site: Site, here: Ints, rows: Ints, fits: Flags, stretch
         seek(city, site, here, sessions_at(city, site, here, rows, fits, stretches), stretches, found)
 
 
-@inner
+@lean
 def seats_of(city: City, provider: int, service: int, venue: int) -> int:
     """The most seats present that any offer for the service and the venue (none: -1) allow."""
     most = 0
@@ -255,7 +256,7 @@ def seek_venues(
             seek_at(city, site, here, rows, fits[day], stretches, found)
 
 
-@inner
+@lean
 def reaches(city: City, provider: int, need: int) -> bool:
     """Whether the provider goes to the need's home (rule 4)."""
     providers, needs = city.providers, city.needs

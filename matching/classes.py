@@ -78,9 +78,13 @@ def seek_classes(city: City, site: Site, here: Ints, rows: Ints, fits: Flags, st
     group = np.zeros((GROUP_FIELDS, MEMBERS_MAX), np.int64)
     state = np.full((MEMBERS_MAX + 1, STATE_FIELDS), -1, np.int64)
     who, size = np.zeros((MEMBERS_MAX + 1, len(rows)), np.int64), np.zeros(MEMBERS_MAX + 1, np.int64)
-    lengths = np.unique(needs["length"][here[C_NEED]])
+    is_length = np.zeros(city.units + 1, np.bool_)
+    for i in range(len(rows)):
+        is_length[min(needs[here[C_NEED, i]].length, city.units)] = True
     for start in range(city.units):
-        for length in lengths:
+        for length in range(1, city.units - start + 1):
+            if not is_length[length]:
+                continue
             end, inside = start + length, False
             for j in range(len(stretches)):
                 inside = inside or (stretches[j, 0] <= start and end <= stretches[j, 1])

@@ -7,12 +7,14 @@ import numpy as np
 from matching.arrays import NO_LIMIT, ROUND, City, Ints, Table
 from matching.beside_pins import seek_beside_pin
 from matching.candidates import DAYS, cover, seek_homes, seek_rounds, seek_venues, starts_by_day
-from matching.compiled import compiled, inner
+from matching.compiled import compiled, lean
 from matching.groups import (
     CANDIDATE_FIELDS,
     COLUMN_COUNT,
+    COLUMN_FIELDS,
     DAY,
     MEMBER_COUNT,
+    MEMBER_FIELDS,
     MEMBERS,
     NEED,
     SHARE,
@@ -48,17 +50,16 @@ class Columns(NamedTuple):
 
 
 @compiled
-def find_pinned(city: City, pairs: Bits, provider: int, effort: Effort, found: Found) -> None:
-    """The provider's pinned slots as they stand: every plan has them, however little time there is for others."""
+def find_columns(city: City, pairs: Bits, provider: int, effort: Effort, only_pinned: bool, found: Found) -> None:
+    """Everything that one provider could do, pinned slots as they stand first: every plan has them.
+
+    Or these alone, however little time there is for others.
+    """
     nobody = np.zeros((CANDIDATE_FIELDS, 0), np.int64)
     for i in range(city.providers[provider].pins_from, city.providers[provider].pins_to):
         seek_beside_pin(city, pairs, city.lists[i], nobody, effort, found)
-
-
-@compiled
-def find_columns(city: City, pairs: Bits, provider: int, effort: Effort, found: Found) -> None:
-    """Everything that one provider could do, pinned slots first."""
-    find_pinned(city, pairs, provider, effort, found)
+    if only_pinned:
+        return
     first, last = city.providers[provider].offers_from, city.providers[provider].offers_to
     for offer in range(first, last):
         service = city.offers[offer].service
@@ -103,14 +104,17 @@ def drop_useless(city: City, found: Found, best: Ints) -> None:
                 useful[column] &= _is_useful(city, best, columns[column, DAY], need, share)
             member += columns[column, MEMBERS]
         for i in range(member):
-            best[members[i, NEED], :] = NO_LIMIT
+            for day in range(DAYS):
+                best[members[i, NEED], day] = NO_LIMIT
         member = 0
         for column in range(counts[COLUMN_COUNT]):
             size = columns[column, MEMBERS]
             if useful[column]:
-                columns[kept] = columns[column]
+                for field in range(COLUMN_FIELDS):
+                    columns[kept, field] = columns[column, field]
                 for i in range(size):
-                    members[kept_members + i] = members[member + i]
+                    for field in range(MEMBER_FIELDS):
+                        members[kept_members + i, field] = members[member + i, field]
                 kept += 1
                 kept_members += size
             member += size
@@ -120,7 +124,7 @@ def drop_useless(city: City, found: Found, best: Ints) -> None:
             return
 
 
-@inner
+@lean
 def _is_useful(city: City, best: Ints, day: int, need: int, share: int) -> bool:
     """Whether the need finds its other sessions on other days, and can pay them beside this one."""
     sessions, limit = city.needs[need].sessions, city.needs[need].limit

@@ -13,7 +13,7 @@ import numpy as np
 
 from matching.arrays import NO_LIMIT, ROUND, City, Ints
 from matching.candidates import DAYS
-from matching.compiled import compiled
+from matching.compiled import compiled, inner, lean
 from matching.first_reasons import (
     Nearby,
     covers,
@@ -62,7 +62,7 @@ def weeks_alone(city: City, needs: Iterable[int]) -> list[int | None]:
     return [None if cents == NO_LIMIT else cents for cents in found.tolist()]
 
 
-@compiled
+@lean
 def session_cents(city: City, provider: int, need: int, venue: int, more: int) -> int:
     """What the need pays for one session with so many more seats, net of its full subsidy.
 
@@ -102,17 +102,22 @@ def session_cents(city: City, provider: int, need: int, venue: int, more: int) -
     return net_of(city.needs, need, share)
 
 
-@compiled
-def week_cents(city: City, provider: int, need: int, places: Ints, more: int) -> int:
-    """What the need pays for its cheapest week with so many more seats at these places; `NONE` if there is none."""
+@lean
+def week_cents(city: City, provider: int, need: int, places: Ints, count: int, more: int, cheapest: Ints) -> int:
+    """What the need pays for its cheapest week with so many more seats at the first `count` places, or `NONE`.
+
+    `cheapest` is scratch, a number a day.
+    """
     asked, own = city.needs[need], city.providers[provider]
     length = asked.length
     if city.services[asked.service].mode == ROUND:
         length += more * (asked.length + city.services[asked.service].walk)
     if length > own.day_max or asked.sessions * length > own.week_max:
         return NONE
-    cheapest = np.full(DAYS, NO_LIMIT, np.int64)
-    for venue in places:
+    for day in range(DAYS):
+        cheapest[day] = NO_LIMIT
+    for k in range(count):
+        venue = places[k]
         cents = session_cents(city, provider, need, venue, more)
         if cents == NONE:
             continue
@@ -123,13 +128,22 @@ def week_cents(city: City, provider: int, need: int, places: Ints, more: int) ->
         for day in range(DAYS):
             if (days >> day) & 1:
                 cheapest[day] = min(cheapest[day], cents)
-    cheapest.sort()
-    if asked.sessions > DAYS or cheapest[asked.sessions - 1] == NO_LIMIT:
+    if asked.sessions > DAYS:
         return NONE
-    return int(cheapest[: asked.sessions].sum())
+    total = 0
+    for _ in range(asked.sessions):
+        least = 0
+        for day in range(DAYS):
+            if cheapest[day] < cheapest[least]:
+                least = day
+        if cheapest[least] == NO_LIMIT:
+            return NONE
+        total += cheapest[least]
+        cheapest[least] = NO_LIMIT
+    return total
 
 
-@compiled
+@lean
 def _cents_alone(city: City, need: int, providers: Ints) -> int:
     """What the need would pay for a week alone by its cheapest offer, were it not too large or too small for it."""
     asked, least = city.needs[need], NO_LIMIT
@@ -147,7 +161,7 @@ def _cents_alone(city: City, need: int, providers: Ints) -> int:
     return 0 if least == NO_LIMIT else least * asked.sessions
 
 
-@compiled
+@inner
 def _company_of(city: City, need: int, all_: Nearby, seen: Ints, found: Ints) -> tuple[int, int]:
     """The fewest seats with which the need can pay a week, or `NONE`, and the cheapest week.
 
@@ -155,12 +169,11 @@ def _company_of(city: City, need: int, all_: Nearby, seen: Ints, found: Ints) ->
     """
     asked, near = city.needs[need], near_venues(city, need)
     short_by, cheapest = NONE, NO_LIMIT
-    room = np.zeros(len(city.venues) + 1, np.int64)
+    room, days = np.zeros(len(city.venues) + 1, np.int64), np.zeros(DAYS, np.int64)
     for provider in found[: those_near(city, all_, need, near, seen, found)]:
         if not covers(city, provider, need):
             continue
         count = own_places(city, provider, need, near, room)
-        places = room[:count]
         most = SEATS_TRIED
         if city.services[asked.service].mode != ROUND:
             largest = 0
@@ -169,7 +182,7 @@ def _company_of(city: City, need: int, all_: Nearby, seen: Ints, found: Ints) ->
                     largest = max(largest, city.offers[index].seats_max)
             most = min(SEATS_TRIED, max(0, largest - asked.seats + 1))
         for more in range(most if short_by == NONE else short_by):
-            cents = week_cents(city, provider, need, places, more)
+            cents = week_cents(city, provider, need, room, count, more, days)
             if cents == NONE:
                 continue
             cheapest = min(cheapest, cents)
@@ -198,7 +211,7 @@ def _find(city: City, wanted: Ints, found: Ints) -> None:
 def _find_alone(city: City, wanted: Ints, found: Ints) -> None:
     """What `weeks_alone` tells; `NO_LIMIT` where there is no week."""
     seen, room = np.full(len(city.providers), -1, np.int64), np.zeros(len(city.providers), np.int64)
-    places = np.zeros(len(city.venues) + 1, np.int64)
+    places, days = np.zeros(len(city.venues) + 1, np.int64), np.zeros(DAYS, np.int64)
     for service in range(len(city.services)):
         all_ = nearby(city, service)
         for i in range(len(wanted)):
@@ -209,7 +222,7 @@ def _find_alone(city: City, wanted: Ints, found: Ints) -> None:
             for provider in room[: those_near(city, all_, wanted[i], near, seen, room)]:
                 if covers(city, provider, wanted[i]):
                     count = own_places(city, provider, wanted[i], near, places)
-                    cents = week_cents(city, provider, wanted[i], places[:count], 0)
+                    cents = week_cents(city, provider, wanted[i], places, count, 0, days)
                     if cents != NONE:
                         found[i] = min(found[i], cents)
 

@@ -10,13 +10,14 @@ from typing import Any, TypeVar, cast
 import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
+MARKS = (b"@compiled", b"@inner", b"@lean")
 
 
 def _cache_folder() -> str | None:
     """A folder for the machine code of just these sources: numba itself does not see when a called function changes."""
     here = Path(__file__).parent
     sources = (path.read_bytes() for path in sorted(here.glob("*.py")))
-    compiled_sources = [source for source in sources if b"@compiled" in source or b"@inner" in source]
+    compiled_sources = [source for source in sources if any(mark in source for mark in MARKS)]
     digest = hashlib.sha256(b"".join(compiled_sources)).hexdigest()[:16]
     places: list[str | Path] = [here / "__pycache__", tempfile.gettempdir()]
     if "VAR" in os.environ:
@@ -47,10 +48,31 @@ def inner(function: F) -> F:
     return _as_machine_code(function, {"no_cpython_wrapper": True, "no_cfunc_wrapper": True})
 
 
+def lean(function: F) -> F:
+    """The same for what makes no arrays and returns none: without counting who holds which, there is half as much code.
+
+    Nor does it call any that does. (The compiler refuses one that does.) `_nrt` is numba's word, without a public one.
+    """
+    return _as_machine_code(function, {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False})
+
+
 def _as_machine_code(function: F, options: dict[str, bool]) -> F:
     compile_: Any = numba.njit  # its stub knows no wrappers
     try:
         machine = compile_(cache=True, nogil=True, **options)(function)
     except RuntimeError:  # no folder can be written
         machine = compile_(nogil=True, **options)(function)
+    machine.get_call_template = _at_one_width(machine.get_call_template)
     return cast(F, machine)
+
+
+def _at_one_width(find: Callable[..., Any]) -> Callable[..., Any]:
+    """Between compiled functions whole numbers have 64 bits: else each is compiled for every constant and width."""
+    kinds: Any = numba.types  # its stub knows no widths
+
+    def widened(kind: Any) -> Any:
+        kind = kinds.unliteral(kind)
+        is_narrow = isinstance(kind, kinds.Integer) and kind.bitwidth < kinds.int64.bitwidth
+        return kinds.int64 if is_narrow else kind
+
+    return lambda args, kws: find(tuple(map(widened, args)), {name: widened(kind) for name, kind in kws.items()})

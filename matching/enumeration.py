@@ -1,6 +1,6 @@
 """All useful columns, provider by provider, within limits of time and room; it is known whether any is missing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from matching.arrays import NO_LIMIT, NOTHING, ROUND, City, Ints, Table
 from matching.candidates import DAYS
-from matching.columns import Columns, drop_useless, find_columns, find_pinned
+from matching.columns import Columns, drop_useless, find_columns
 from matching.groups import (
     BEGIN,
     COLUMN_COUNT,
@@ -157,18 +157,16 @@ class _Search:
         pins = self.city.providers[provider]["pins_to"] - self.city.providers[provider]["pins_from"]
         if pins and self.limits.is_past(begun + self.limits.stop_seconds):
             self.may_stop = False
-            self._try(provider, EFFORTS[0], LEAST_STEPS, columns, find_pinned)
+            self._try(provider, EFFORTS[0], LEAST_STEPS, columns, only_pinned=True)
             self.may_stop = True
         return False
 
-    def _try(
-        self, provider: int, effort: Effort, steps: int, columns: int, find: Callable[..., None] = find_columns
-    ) -> None:
+    def _try(self, provider: int, effort: Effort, steps: int, columns: int, *, only_pinned: bool = False) -> None:
         """Find columns in the room that there is, or in more as long as that is not too much."""
         while True:
             self.found.counts[:] = 0
             self.found.counts[STEPS_MAX] = steps
-            find(self.city, self.pairs, provider, effort, self.found)
+            find_columns(self.city, self.pairs, provider, effort, only_pinned, self.found)
             if not self.found.counts[FULL] or self.room >= columns:
                 return
             self.room *= 4

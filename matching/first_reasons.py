@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from matching.arrays import HOMES, NOTHING, ROUND, City, Degrees, Flags, Ints
-from matching.compiled import compiled
+from matching.compiled import compiled, inner, lean
 from matching.distance import EARTH_RADIUS_KM, TOLERANCE_KM
 from matching.pairs import distance_km
 from matching.plan import NO_COMMON_TIME, NO_PROVIDER, TOO_FAR
@@ -30,7 +30,7 @@ def first_reasons(city: City, needs: Iterable[int]) -> list[str | None]:
     return [FIRST_REASONS[code] for code in codes.tolist()]
 
 
-@compiled
+@lean
 def is_near(lat: float, lon: float, other_lat: float, other_lon: float, km: float) -> bool:
     """Whether two points are at most so far apart, within the contract's tolerance; most are told by latitude."""
     if abs(lat - other_lat) * KM_PER_DEGREE > km + SIEVE_KM:
@@ -38,7 +38,7 @@ def is_near(lat: float, lon: float, other_lat: float, other_lon: float, km: floa
     return bool(distance_km(lat, lon, other_lat, other_lon) <= km + TOLERANCE_KM)
 
 
-@compiled
+@lean
 def suits(city: City, provider: int, need: int) -> bool:
     """Whether the provider may serve the need at all: exclusions, qualifications, a common language (rule 2)."""
     own, asked = city.providers[provider], city.needs[need]
@@ -55,7 +55,7 @@ def suits(city: City, provider: int, need: int) -> bool:
     return False
 
 
-@compiled
+@lean
 def is_offered(city: City, offer: int, need: int) -> bool:
     """Whether the offer itself covers the need: service, topic, level and age."""
     given, asked = city.offers[offer], city.needs[need]
@@ -67,7 +67,7 @@ def is_offered(city: City, offer: int, need: int) -> bool:
     )
 
 
-@compiled
+@lean
 def covers(city: City, provider: int, need: int) -> bool:
     """Whether the provider has an offer that covers the need alone (rule 2)."""
     for offer in range(city.providers[provider].offers_from, city.providers[provider].offers_to):
@@ -76,7 +76,7 @@ def covers(city: City, provider: int, need: int) -> bool:
     return False
 
 
-@compiled
+@lean
 def days_at_home(city: City, provider: int, need: int, length: int) -> int:
     """The days, as bits, on which so much time is inside a window of the need and one of the provider."""
     days = 0
@@ -89,7 +89,7 @@ def days_at_home(city: City, provider: int, need: int, length: int) -> int:
     return days
 
 
-@compiled
+@lean
 def days_at_venue(city: City, provider: int, need: int, venue: int, length: int) -> int:
     """The days, as bits, on which so much time is inside a window of the need, the provider and the venue."""
     days = 0
@@ -108,7 +108,7 @@ def days_at_venue(city: City, provider: int, need: int, venue: int, length: int)
     return days
 
 
-@compiled
+@lean
 def count_days(days: int) -> int:
     """How many days there are among bits."""
     count = 0
@@ -132,7 +132,7 @@ class Nearby(NamedTuple):
     reach_km: float
 
 
-@compiled
+@inner
 def providers_of(city: City, service: int) -> Ints:
     """The providers with an offer for the service."""
     found, count = np.zeros(len(city.providers), np.int64), 0
@@ -145,7 +145,7 @@ def providers_of(city: City, service: int) -> Ints:
     return found[:count].copy()
 
 
-@compiled
+@inner
 def nearby(city: City, service: int) -> Nearby:
     """The providers of a service, by venue and by latitude."""
     providers = providers_of(city, service)
@@ -154,7 +154,8 @@ def nearby(city: City, service: int) -> Nearby:
     for provider in providers:
         for k in range(city.providers[provider].venues_from, city.providers[provider].venues_to):
             since[city.lists[k] + 2] += not is_round
-    since = np.cumsum(since)
+    for venue in range(len(city.venues) + 1):
+        since[venue + 1] += since[venue]
     at_venue = np.zeros(since[-1], np.int64)
     visiting, count, reach_km = np.zeros(len(providers), np.int64), 0, 0.0
     for provider in providers:
@@ -167,15 +168,17 @@ def nearby(city: City, service: int) -> Nearby:
             visiting[count] = provider
             count += 1
             reach_km = max(reach_km, own.travel_km)
-    visiting = visiting[:count]
     south = np.zeros(count, np.float64)
     for i in range(count):
-        south[i] = city.providers[visiting[i]].lat
-    order = np.argsort(south)
-    return Nearby(providers, since[:-1].copy(), at_venue, visiting[order], south[order], reach_km)
+        provider, k = visiting[i], i
+        while k and south[k - 1] > city.providers[provider].lat:
+            visiting[k], south[k] = visiting[k - 1], south[k - 1]
+            k -= 1
+        visiting[k], south[k] = provider, city.providers[provider].lat
+    return Nearby(providers, since[:-1], at_venue, visiting[:count], south, reach_km)
 
 
-@compiled
+@lean
 def those_near(city: City, all_: Nearby, need: int, near: Flags, seen: Ints, found: Ints) -> int:
     """How many providers are at one of the venues `near` or go to the need's home; `found` names them, each once.
 
@@ -197,15 +200,27 @@ def those_near(city: City, all_: Nearby, need: int, near: Flags, seen: Ints, fou
     return count
 
 
-@compiled
+@lean
 def visiting_range(all_: Nearby, lat: float, km: float) -> range:
     """Which of `visiting` live within so many km of a latitude."""
     degrees = (km + SIEVE_KM) / KM_PER_DEGREE
-    first = np.searchsorted(all_.south, lat - degrees)
-    return range(first, np.searchsorted(all_.south, lat + degrees, "right"))
+    return range(_first_from(all_.south, lat - degrees), _first_from(all_.south, lat + degrees))
 
 
-@compiled
+@lean
+def _first_from(south: Degrees, lat: float) -> int:
+    """How many of the latitudes, which are in order, are less."""
+    low, high = 0, len(south)
+    while low < high:
+        middle = (low + high) // 2
+        if south[middle] < lat:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@inner
 def near_venues(city: City, need: int) -> Flags:
     """Which venues allow the need's service and are near enough to it."""
     asked, venues = city.needs[need], city.venues
@@ -216,14 +231,14 @@ def near_venues(city: City, need: int) -> Flags:
     return near
 
 
-@compiled
+@lean
 def goes_to(city: City, provider: int, need: int) -> bool:
     """Whether the provider goes to the need's home (rule 4)."""
     own, home = city.providers[provider], city.needs[need]
     return bool(own.visits) and is_near(own.lat, own.lon, home.lat, home.lon, own.travel_km)
 
 
-@compiled
+@inner
 def _near_hosts(city: City, need: int, hosts: Ints) -> Ints:
     """Those of the hosts whose home is near enough to the need, itself left out."""
     found, count, asked = np.zeros(len(hosts), np.int64), 0, city.needs[need]
@@ -235,7 +250,7 @@ def _near_hosts(city: City, need: int, hosts: Ints) -> Ints:
     return found[:count]
 
 
-@compiled
+@lean
 def own_places(city: City, provider: int, need: int, near: Flags, places: Ints) -> int:
     """How many places the two have without another host; `places` names them, the need's home (`HOMES`) first.
 
@@ -253,7 +268,7 @@ def own_places(city: City, provider: int, need: int, near: Flags, places: Ints) 
     return count
 
 
-@compiled
+@lean
 def _days_nearby(city: City, provider: int, need: int, near: Flags, places: Ints) -> int:
     """The days, as bits, on which the provider has time at the need's own home or a venue; -1 where it has no place."""
     count, length = own_places(city, provider, need, near, places), city.needs[need].length
@@ -267,7 +282,7 @@ def _days_nearby(city: City, provider: int, need: int, near: Flags, places: Ints
     return days
 
 
-@compiled
+@inner
 def _reason_of(city: City, need: int, all_: Nearby, hosts: Ints, seen: Ints, found: Ints) -> int:
     """The code of the need's first reason; `all_` and `hosts` are those of its service."""
     asked = city.needs[need]

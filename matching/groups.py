@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from matching.arrays import CLASS, HOMES, NOTHING, PRESENCE, ROUND, City, Ints, Table
-from matching.compiled import inner
+from matching.compiled import inner, lean
 from matching.pairs import Bits, may_meet
 from matching.pricing import (
     G_CEILING,
@@ -83,7 +83,7 @@ class Found(NamedTuple):
     counts: Ints
 
 
-@inner
+@lean
 def clear_of_pins(city: City, provider: int, place: int, day: int, start: int, end: int, pin: int) -> bool:
     """Whether a time is free of the provider's pinned slots (but `pin` itself), the way between places included."""
     pins = city.pins
@@ -118,7 +118,11 @@ def seek_groups(
     for i in range(candidates.shape[1]):
         forced += candidates[C_FORCED, i]
     least = forced + 1 if site.pin >= 0 and forced < candidates.shape[1] else 1
-    first_at = np.searchsorted(times[:, 1], np.arange(city.units + 1))
+    first_at = np.full(city.units + 1, len(times), np.int64)
+    for i in range(len(times) - 1, -1, -1):
+        first_at[times[i, 1]] = i
+    for t in range(city.units - 1, -1, -1):
+        first_at[t] = min(first_at[t], first_at[t + 1])
     first_only = site.host >= 0 and site.pin < 0  # whoever hosts is there from the start
     count, item, begun, total = 0, 0, found.counts[STEPS], len(times)
     while True:
@@ -164,7 +168,7 @@ def seek_groups(
         item += 1
 
 
-@inner
+@lean
 def _joins(
     city: City,
     site: Site,
@@ -221,7 +225,7 @@ def _joins(
     return True
 
 
-@inner
+@lean
 def emit(city: City, site: Site, mode: int, group: Ints, count: int, state: Ints, earlier: Ints, found: Found) -> None:
     """Price the group with its cheapest offer (first of equals) and write its column, if it is a slot all can pay."""
     columns, members, counts = found.columns, found.members, found.counts

@@ -6,7 +6,7 @@ import numpy as np
 
 from matching.arrays import Ints, Table
 from matching.columns import Columns
-from matching.compiled import compiled, inner
+from matching.compiled import compiled, lean
 from matching.groups import BEGIN, DAY, END, MEMBERS, NEED, PIN, PLACE, START
 from matching.problem import Problem
 
@@ -107,14 +107,14 @@ def find_without(columns: Columns, marks: Ints, key: Ints, table: Table, without
                 k = (k + 1) & mask
 
 
-@inner
+@lean
 def _mark(columns: Columns, marks: Ints, row: int) -> int:
     """A number for a need and the start of its session."""
     need = columns.members[row, NEED]
     return int(marks[need, 0] * (1 + columns.members[row, BEGIN]) + marks[need, 1])
 
 
-@inner
+@lean
 def _spread(key: int) -> int:
     """A key with its high bits mixed into the low ones."""
     return (key ^ (key >> 29)) * 0x9E3779B97F4A7C1 >> 17

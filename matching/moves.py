@@ -8,7 +8,7 @@ import numpy.typing as npt
 from matching.arrays import NO_PROGRAMME, City, Flags, Ints, Table
 from matching.candidates import DAYS
 from matching.columns import Columns
-from matching.compiled import compiled, inner
+from matching.compiled import compiled, inner, lean
 from matching.groups import DAY, END, MEMBERS, NEED, START
 from matching.lattice import EMPTY, NONE, Lattice
 from matching.room import FREE, GIVE_BACK, TAKE, Room, asks, fits_in, put
@@ -44,21 +44,21 @@ class Work(NamedTuple):
     is_fixed: Flags
 
 
-@inner
+@lean
 def random_below(work: Work, most: int) -> int:
     """A random whole number from 0 to `most` - 1."""
     work.numbers[RANDOM] = work.numbers[RANDOM] * 6364136223846793005 + 1442695040888963407
     return int(((work.numbers[RANDOM] >> 33) & 0x3FFFFFFF) % most)
 
 
-@inner
+@lean
 def _note(work: Work, kind: int, what: int, server: int, spent: int) -> None:
     k = work.numbers[STEPS]
     work.steps[k, 0], work.steps[k, 1], work.steps[k, 2], work.steps[k, 3] = kind, what, server, spent
     work.numbers[STEPS] += 1
 
 
-@inner
+@lean
 def _link(work: Work, provider: int, column: int) -> None:
     first = int(work.head[provider])
     work.is_chosen[column] = 1
@@ -67,7 +67,7 @@ def _link(work: Work, provider: int, column: int) -> None:
         work.before[first] = column
 
 
-@inner
+@lean
 def _unlink(work: Work, provider: int, column: int) -> None:
     work.is_chosen[column] = 0
     left, right = int(work.before[column]), int(work.after[column])
@@ -79,7 +79,7 @@ def _unlink(work: Work, provider: int, column: int) -> None:
         work.before[right] = left
 
 
-@inner
+@lean
 def add(city: City, columns: Columns, work: Work, weight: Ints, column: int) -> None:
     """Choose a column that fits."""
     put(city, columns, work.room, column, TAKE)
@@ -88,7 +88,7 @@ def add(city: City, columns: Columns, work: Work, weight: Ints, column: int) -> 
     _note(work, ADDED, column, 0, 0)
 
 
-@inner
+@lean
 def drop(city: City, columns: Columns, work: Work, weight: Ints, column: int) -> None:
     """Choose a column no longer."""
     put(city, columns, work.room, column, GIVE_BACK)
@@ -97,14 +97,14 @@ def drop(city: City, columns: Columns, work: Work, weight: Ints, column: int) ->
     _note(work, DROPPED, column, 0, 0)
 
 
-@inner
+@lean
 def serve(city: City, work: Work, value: Ints, need: int, server: int, spent: int) -> None:
     """Write down who serves a need, and what it takes of its programme."""
     _note(work, SERVED, need, int(work.server[need]), work.spent[need])
     _serve(city, work, value, need, server, spent)
 
 
-@inner
+@lean
 def _serve(city: City, work: Work, value: Ints, need: int, server: int, spent: int) -> None:
     if city.needs[need].programme != NO_PROGRAMME:
         work.room.budget[city.needs[need].programme] += work.spent[need] - spent
@@ -115,7 +115,7 @@ def _serve(city: City, work: Work, value: Ints, need: int, server: int, spent: i
     work.server[need], work.spent[need] = server, spent
 
 
-@inner
+@lean
 def take_back(city: City, columns: Columns, work: Work, weight: Ints, value: Ints, mark: int) -> None:
     """Undo the steps after the first `mark`."""
     while work.numbers[STEPS] > mark:
@@ -133,7 +133,7 @@ def take_back(city: City, columns: Columns, work: Work, weight: Ints, value: Int
             _link(work, provider, what)
 
 
-@inner
+@lean
 def settle(city: City, columns: Columns, work: Work, value: Ints, need: int, server: int) -> bool:
     """Let a need pay for the sessions that it has now; whether it can. On credit it pays when the move ends."""
     if work.numbers[ON_CREDIT]:
@@ -148,7 +148,7 @@ def settle(city: City, columns: Columns, work: Work, value: Ints, need: int, ser
     return True
 
 
-@inner
+@lean
 def remove(
     city: City, columns: Columns, lattice: Lattice, work: Work, weight: Ints, value: Ints, need: int, stack: Ints
 ) -> bool:
@@ -185,7 +185,7 @@ def remove(
     return True
 
 
-@inner
+@lean
 def pay_up(city: City, columns: Columns, lattice: Lattice, work: Work, weight: Ints, value: Ints, stack: Ints) -> bool:
     """End credit: whoever cannot pay is served no longer. False if that is not ours to do."""
     k, work.numbers[ON_CREDIT] = 0, 0
@@ -201,7 +201,7 @@ def pay_up(city: City, columns: Columns, lattice: Lattice, work: Work, weight: I
     return True
 
 
-@inner
+@lean
 def _settle_all(city: City, columns: Columns, work: Work, value: Ints, column: int) -> bool:
     """Let all members of a column pay for their sessions; whether they can."""
     for i in range(columns.offsets[column], columns.offsets[column + 1]):
@@ -210,7 +210,7 @@ def _settle_all(city: City, columns: Columns, work: Work, value: Ints, column: i
     return True
 
 
-@inner
+@lean
 def is_free(columns: Columns, lattice: Lattice, work: Work, bundle: int) -> bool:
     """Whether nobody serves any member of a bundle."""
     head = int(lattice.bundle[lattice.bundle_from[bundle]])
@@ -220,7 +220,7 @@ def is_free(columns: Columns, lattice: Lattice, work: Work, bundle: int) -> bool
     return True
 
 
-@inner
+@lean
 def take_bundle(
     city: City, columns: Columns, lattice: Lattice, work: Work, weight: Ints, value: Ints, bundle: int
 ) -> bool:
@@ -238,7 +238,7 @@ def take_bundle(
     return False
 
 
-@inner
+@lean
 def complete(city: City, columns: Columns, lattice: Lattice, work: Work, weight: Ints, bundle: int) -> bool:
     """Give every member of a bundle all its sessions; whether they fit. Members may have had some of them before."""
     while True:
@@ -269,7 +269,7 @@ def complete(city: City, columns: Columns, lattice: Lattice, work: Work, weight:
         bundle = int(lattice.of[rest])
 
 
-@inner
+@lean
 def _unfinished(city: City, columns: Columns, lattice: Lattice, work: Work, column: int) -> int:
     """The column of those members only who need more sessions; `EMPTY` if none does."""
     while column >= 0:
@@ -289,7 +289,7 @@ def _unfinished(city: City, columns: Columns, lattice: Lattice, work: Work, colu
     return column
 
 
-@inner
+@lean
 def _may_fit(columns: Columns, work: Work, column: int) -> bool:
     """Whether the provider is free at both ends of a column: a quick look before `fits_in`."""
     provider, day = int(columns.provider[column]), columns.table[column, DAY]
@@ -297,7 +297,7 @@ def _may_fit(columns: Columns, work: Work, column: int) -> bool:
     return bool(work.room.place[provider, day, start] == FREE and work.room.place[provider, day, end - 1] == FREE)
 
 
-@inner
+@lean
 def _fits_instead(city: City, columns: Columns, work: Work, column: int, base: int) -> bool:
     """Whether `column` fits where `base` stands, or beside all there is."""
     if base == EMPTY:
@@ -308,7 +308,7 @@ def _fits_instead(city: City, columns: Columns, work: Work, column: int, base: i
     return fits
 
 
-@inner
+@lean
 def _choose_days(extra: Ints, choice: Ints, sessions: int, days: Ints) -> int:
     """The cheapest `sessions` days, written into `days`; what they add, or `BIG`."""
     total, used = 0, 0
@@ -353,7 +353,8 @@ def insert(
             total = _choose_days(extra, choice, sessions, days)
             if total < best:
                 best = total
-                best_days[:] = days
+                for s in range(sessions):
+                    best_days[s] = days[s]
     if best >= value[need]:
         return False
     mark = work.numbers[STEPS]
@@ -368,7 +369,7 @@ def insert(
     return True
 
 
-@inner
+@lean
 def _join(city: City, columns: Columns, lattice: Lattice, work: Work, weight: Ints, row: int) -> bool:
     """Choose the column of a row instead of the one without its member; whether it fits."""
     base, column = int(lattice.without[row]), int(lattice.column[row])

@@ -12,7 +12,7 @@ import numpy as np
 from matching.arrays import CLASS, HOMES, NO_LIMIT, NOTHING, PRESENCE, ROUND, City, Ints
 from matching.candidates import DAYS
 from matching.company import NONE, session_cents
-from matching.compiled import compiled
+from matching.compiled import compiled, inner, lean
 from matching.first_reasons import Nearby, count_days, covers, is_near, near_venues, nearby, own_places, those_near
 from matching.instance import Instance, Place, PlaceAtHost, PlaceAtVenue
 from matching.plan import Slot
@@ -118,7 +118,8 @@ def _find(city: City, standing: Standing, wanted: Ints, found: Ints) -> int:
         for need in wanted:
             if city.needs[need].service != service:
                 continue
-            days[:] = 0
+            for provider in range(len(days)):
+                days[provider] = 0
             for row in rows:
                 slot = standing.slots[row]
                 if not (days[slot[PROVIDER]] >> slot[DAY]) & 1 and _may_join(city, slot, need):
@@ -132,7 +133,7 @@ def _find(city: City, standing: Standing, wanted: Ints, found: Ints) -> int:
     return count
 
 
-@compiled
+@lean
 def _may_join(city: City, slot: Ints, need: int) -> bool:
     """Whether nothing that is quickly seen keeps the need out of the slot."""
     asked, service = city.needs[need], city.services[slot[SERVICE]]
@@ -161,7 +162,7 @@ def _may_join(city: City, slot: Ints, need: int) -> bool:
     return covers(city, slot[PROVIDER], need)
 
 
-@compiled
+@lean
 def _may_come(city: City, slot: Ints, need: int) -> bool:
     """Whether a session of the need fits in time: with a class, in a host's hours, touching others, next in a round."""
     asked, service = city.needs[need], city.services[slot[SERVICE]]
@@ -184,7 +185,7 @@ def _may_come(city: City, slot: Ints, need: int) -> bool:
     return False
 
 
-@compiled
+@inner
 def _add_days_alone(
     city: City, standing: Standing, all_: Nearby, need: int, seen: Ints, near_by: Ints, days: Ints
 ) -> None:
@@ -205,7 +206,7 @@ def _add_days_alone(
                         days[provider] |= 1 << day
 
 
-@compiled
+@lean
 def _is_free(city: City, standing: Standing, provider: int, need: int, place: int, window: Ints) -> bool:
     """Whether the provider is free for a session somewhere in a window of the need, the way from place to place too."""
     own, length, day = city.providers[provider], city.needs[need].length, window[0]

@@ -1,26 +1,28 @@
 """Which needs may ever share a slot, whatever its time and provider: one bit a pair, compiled (rules 2, 4 and 5)."""
 
+from math import asin, cos, radians, sin, sqrt
+
 import numpy as np
 import numpy.typing as npt
 
 from matching.arrays import NOTHING, ROUND, City
-from matching.compiled import compiled, inner
+from matching.compiled import compiled, lean
 from matching.distance import EARTH_RADIUS_KM
 
 Bits = npt.NDArray[np.uint8]
 KM_A_DEGREE = EARTH_RADIUS_KM * np.pi / 180
 
 
-@inner
+@lean
 def distance_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
     """The great-circle distance in km (haversine, earth radius 6371.0088 km)."""
-    a, b = np.radians(lat), np.radians(other_lat)
-    across, along = np.sin((b - a) / 2), np.sin(np.radians(other_lon - lon) / 2)
-    square = across * across + np.cos(a) * np.cos(b) * along * along
-    return float(2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(min(1.0, square))))
+    a, b = radians(lat), radians(other_lat)
+    across, along = sin((b - a) / 2), sin(radians(other_lon - lon) / 2)
+    square = across * across + cos(a) * cos(b) * along * along
+    return float(2 * EARTH_RADIUS_KM * asin(sqrt(min(1.0, square))))
 
 
-@inner
+@lean
 def may_meet(pairs: Bits, need: int, other: int) -> bool:
     """Whether the two may share a slot."""
     return bool((pairs[need, other >> 3] >> (other & 7)) & 1)
@@ -46,13 +48,13 @@ def find_pairs(city: City) -> Bits:
     return pairs
 
 
-@inner
+@lean
 def _differ(one: int, other: int, gap: int) -> bool:
     """Whether two attributes are there and more than `gap` apart."""
     return one != NOTHING and other != NOTHING and abs(one - other) > gap
 
 
-@inner
+@lean
 def _are_alike(city: City, index: int, need: int, other: int) -> bool:
     """Whether level, age and topic are near enough, and in a round the homes."""
     service, one, two = city.services[index], city.needs[need], city.needs[other]

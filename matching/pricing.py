@@ -1,7 +1,7 @@
 """The price of a slot, compiled: what `billing.split` says, with the cents left open that the order decides."""
 
 from matching.arrays import NO_LIMIT, Ints, Records
-from matching.compiled import inner
+from matching.compiled import lean
 
 GROUP_FIELDS = 9
 G_ROW, G_NEED, G_START, G_END, G_SEATS, G_CEILING, G_SHARE, G_TRIAL, G_OPEN = range(GROUP_FIELDS)
@@ -13,7 +13,7 @@ TOO_LARGE = -1
 MINUTES_PER_HOUR = 60
 
 
-@inner
+@lean
 def price_slot(grid: int, group: Ints, count: int, offer: Records, venue: int) -> tuple[int, int]:
     """The exact cost of a slot in cents times minutes an hour, and the denominator of the exact shares in `G_TRIAL`.
 
@@ -57,7 +57,7 @@ def price_slot(grid: int, group: Ints, count: int, offer: Records, venue: int) -
     return cost, denominator * MINUTES_PER_HOUR
 
 
-@inner
+@lean
 def round_shares(cost: int, denominator: int, group: Ints, count: int) -> tuple[int, int]:
     """Turn the exact shares in `G_SHARE` into least whole cents; the slot's cents, how many of the open pay one more.
 
@@ -87,13 +87,13 @@ def round_shares(cost: int, denominator: int, group: Ints, count: int) -> tuple[
     return cents, rest if extras > 0 and rest < tied else 0
 
 
-@inner
+@lean
 def net_of(needs: Records, need: int, share: int) -> int:
     """What a need pays of one share with its subsidy (rule 10)."""
     return int(share - min(share * needs[need].part_above // needs[need].part_below, needs[need].cap))
 
 
-@inner
+@lean
 def settle_open(needs: Records, group: Ints, count: int, extras: int) -> bool:
     """Whether all members can pay (their net of one slot within `G_CEILING`); who cannot pay a cent more is closed.
 

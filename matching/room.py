@@ -7,7 +7,7 @@ import numpy as np
 from matching.arrays import HOMES, NO_PROGRAMME, NOTHING, City, Flags, Ints
 from matching.candidates import DAYS
 from matching.columns import Columns
-from matching.compiled import compiled, inner
+from matching.compiled import compiled, lean
 from matching.groups import BEGIN, DAY, END, FINISH, IS_OPEN, NEED, PLACE, SHARE, START
 from matching.pricing import net_of
 
@@ -76,7 +76,7 @@ def fits_in(city: City, columns: Columns, room: Room, column: int) -> bool:
     return True
 
 
-@inner
+@lean
 def _meets_excluded(city: City, columns: Columns, room: Room, member: int, day: int, place: int) -> bool:
     """Whether a need that a member must never meet is at the venue while the member is."""
     need = columns.members[member, NEED]
@@ -114,7 +114,7 @@ def put(city: City, columns: Columns, room: Room, column: int, sign: int) -> Non
                 room.person[city.needs[need].person, day, t] += sign
 
 
-@inner
+@lean
 def asks(city: City, columns: Columns, room: Room, need: int) -> int:
     """What a need must have of its programme to pay its slots, odd cents included, or `CANNOT_PAY`."""
     shares, nets, limit = 0, 0, city.needs[need].limit

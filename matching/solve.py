@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import inf
 
 import numpy as np
 
@@ -145,13 +146,13 @@ def _solve_fairly(instance: Instance, fairness: Fairness, seconds: float, seed: 
     return replace(_plan(best, seed), fairness=fair.report)
 
 
-def prepare(instance: Instance) -> None:
-    """Do once, on a small instance, all that is compiled."""
-    problem, watch = make_problem(instance, Limits(1 << 20, 1 << 20)), Watch(60)
+def prepare(problem: Problem) -> None:
+    """Do once, on a small problem, all that is compiled and searches for plans."""
+    watch = Watch(inf)  # compiling may take a busy machine minutes
     lattice = make_lattice(problem)
     annealing = Annealing(problem, lattice, build_greedily(problem, lattice), 0)
-    annealing.run(watch, 0, 60, 1, lambda: setattr(watch, "interrupted", True))
-    relax(problem, int(problem.value.sum()), Watch(60), 60, 2)
+    annealing.run(watch, 0, inf, 1, lambda: setattr(watch, "interrupted", True))
+    relax(problem, int(problem.value.sum()), Watch(inf), inf, 2)
     Search(problem, annealing.choice, np.zeros(len(problem.columns), np.int64), 0)
 
 

@@ -1,10 +1,21 @@
-"""`python -m matching.warm` compiles what is compiled, so that the first plan need not wait for it."""
+"""`python -m matching.warm` compiles what is compiled, so that the first plan need not wait for it.
+
+Processes do it side by side: each compiles functions that no other one calls.
+"""
+
+import subprocess
+import sys
+
+import numpy as np
 
 from matching.arrays import flatten
+from matching.columns import Columns
 from matching.company import companies, weeks_alone
+from matching.enumeration import Limits, enumerate_columns
 from matching.first_reasons import first_reasons
 from matching.formats import instance_from_json
 from matching.openings import openings, stand
+from matching.problem import Problem
 from matching.solve import prepare
 
 NEED = {
@@ -46,11 +57,43 @@ INSTANCE = {
 }  # fmt: skip
 
 
-if __name__ == "__main__":
+def warm_columns() -> None:
+    """Compile what finds columns."""
+    enumerate_columns(flatten(instance_from_json(INSTANCE)), Limits(1 << 20, 1 << 20))
+
+
+def warm_plans() -> None:
+    """Compile what finds plans: for one column, made by hand (see `matching.groups`)."""
     instance = instance_from_json(INSTANCE)
-    prepare(instance)
+    table = np.array([[0, 0, 56, 60, 1000, 0, -1, 0, 1]], np.int32)
+    members = np.array([[1, 56, 60, 1000, 0]], np.int32)
+    columns = Columns(np.zeros(1, np.int32), table, np.array([0, 1]), members, True)
+    value = np.full(len(instance.needs), 60_000_000, np.int64)
+    prepare(Problem(instance, flatten(instance), columns, np.array([10_000_000]), value))
+
+
+def warm_reasons() -> None:
+    """Compile what tells reasons."""
+    instance = instance_from_json(INSTANCE)
     city, needs = flatten(instance), range(len(instance.needs))
     first_reasons(city, needs)
     companies(city, needs)
     weeks_alone(city, needs)
     openings(city, stand(instance, city, ()), needs)
+
+
+PARTS = {"columns": warm_columns, "plans": warm_plans, "reasons": warm_reasons}
+
+
+def main() -> int:
+    """Compile the parts that are named, or all of them, each in a process of its own; the exit status."""
+    if names := sys.argv[1:]:
+        for name in names:
+            PARTS[name]()
+        return 0
+    jobs = [subprocess.Popen([sys.executable, "-m", "matching.warm", name]) for name in PARTS]
+    return max(job.wait() for job in jobs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
