@@ -12,6 +12,7 @@ import os
 import tempfile
 import zlib
 from collections import Counter
+from dataclasses import replace
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, NoReturn
@@ -35,6 +36,7 @@ __all__ = [
     "read_instance",
     "read_json",
     "read_plan",
+    "with_digest",
     "write_instance",
     "write_plan",
 ]
@@ -96,6 +98,11 @@ def canonical(content: object) -> bytes:
 def instance_from_json(content: object) -> Instance:
     """The instance in a parsed JSON object; raises `InstanceFaults`."""
     return build_instance(content, _digest(content, InstanceFaults))
+
+
+def with_digest(instance: Instance) -> Instance:
+    """The instance as it would be if it were written and read again."""
+    return replace(instance, digest=_digest(instance_to_json(instance), InstanceFaults))
 
 
 def plan_from_json(content: object) -> Plan:

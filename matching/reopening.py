@@ -11,10 +11,9 @@ from fractions import Fraction
 
 from matching.alone import Alone
 from matching.fields import Fields, InstanceFaults, by_id, shown
-from matching.formats import instance_from_json, read_json
-from matching.instance import Instance, Need, PinnedMember, PinnedSlot
+from matching.formats import read_json, with_digest
+from matching.instance import Instance, Need, PinnedMember, PinnedSlot, PlaceAtHost
 from matching.instance_format import read_need
-from matching.instance_text import instance_to_json
 from matching.objective import exact_objective, unserved_cost
 from matching.plan import Plan, Slot
 from matching.solve import solve
@@ -62,7 +61,7 @@ def reopen(
     begun = time.monotonic()
     _refuse_unknown(instance, changes)
     changed = changed_instance(instance, changes)
-    kept = stands(changed, tuple(_without(plan.slots, changes)))
+    kept = stands(changed, _without(plan.slots, changes), plan.slots)
     first = seconds * (FIRST_PART if disturbance_cents is not None else 1)
     best = _solved(changed, kept, first, seed, workers)
     if disturbance_cents is not None:
@@ -142,13 +141,14 @@ def _without(slots: Sequence[Slot], changes: Changes) -> Iterator[Slot]:
     """The slots that are left: without those of ill providers, at the home of who is gone, or with nobody left."""
     for slot in slots:
         members = tuple(one for one in slot.members if one.need not in changes.gone)
-        if slot.provider not in changes.ill and members:
+        has_place = not isinstance(slot.place, PlaceAtHost) or slot.place.need not in changes.gone
+        if slot.provider not in changes.ill and has_place and members:
             yield replace(slot, members=members)
 
 
 def _solved(changed: Instance, kept: tuple[Slot, ...], seconds: float, seed: int, workers: int) -> Reopened:
     """The best plan around the slots that are kept."""
-    instance = instance_from_json(instance_to_json(replace(changed, pinned=pinned(kept))))
+    instance = with_digest(replace(changed, pinned=pinned(kept)))
     return Reopened(instance, solve(instance, seconds=max(seconds, SECONDS_MIN), seed=seed, workers=workers), ())
 
 

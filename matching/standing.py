@@ -17,16 +17,19 @@ from matching.week import SlotView, Week
 SLOT_RULES = ((2, covered_by_an_offer), (3, in_time), (4, at_a_place), (5, as_a_group))
 
 
-def stands(instance: Instance, slots: Iterable[Slot]) -> tuple[Slot, ...]:
-    """The slots with the members that can stay, at their times, priced anew; who was subsidised still is."""
-    standing = tuple(slots)
+def stands(instance: Instance, slots: Iterable[Slot], valid: Iterable[Slot]) -> tuple[Slot, ...]:
+    """The slots with the members that can stay, at their times, priced anew; who was subsidised still is.
+
+    Those that are `valid` as they are keep the rules that look at one slot.
+    """
+    standing, kept = tuple(slots), set(valid)
     while True:
         standing = tuple(_together(instance, slot) for slot in standing)
         week = Week(instance, standing)
-        leaving = {name for view in week.views for name in _cannot_stay(view)}
+        leaving = {name for view in week.views if view.slot not in kept for name in _cannot_stay(view)}
         leaving |= {name for name, sessions in week.sessions.items() if len(sessions) < instance.needs[name].sessions}
         if not leaving:
-            standing = tuple(_priced(view) for view in week.views)
+            standing = tuple(view.slot if view.slot in kept else _priced(view) for view in week.views)
             leaving = _cannot_pay(instance, standing)
         if not leaving:
             return standing

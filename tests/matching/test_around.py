@@ -11,6 +11,7 @@ from matching.__main__ import main
 from matching.check import check
 from matching.fields import InstanceFaults
 from matching.formats import instance_from_json, instance_to_json
+from matching.instance import PlaceAtHost
 from matching.reopening import Changes, moved
 from matching.rules import RULES, broken
 from matching.solve import solve
@@ -159,6 +160,15 @@ def test_who_cannot_pay_without_who_is_gone_is_free_again():
     new = instance_from_json(instance([need("c", **pair)], [])).needs["c"]
     again = matching.reopen(of, plan, Changes(gone=frozenset("b"), new=(new,)), seconds=5)
     assert sorted(member.need for slot in again.plan.slots for member in slot.members) == ["a", "c"]
+
+
+def test_slots_at_the_home_of_who_is_gone_end():
+    city = instance([need("host", host_seats=4), need("guest")], [provider("q1", visits_homes=True, venues=[])], [])
+    of, plan = solved(city)
+    assert [slot.place for slot in plan.slots] == [PlaceAtHost("host")]
+    again = matching.reopen(of, plan, Changes(gone=frozenset({"host"})), seconds=5)
+    assert [one.place for one in again.instance.pinned] == []
+    assert check(again.instance, again.plan) == []
 
 
 def test_changes_that_name_nobody_are_refused():
