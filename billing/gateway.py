@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -97,6 +98,16 @@ class BalanceLine:
     fee_cents: int
     source_id: str
     intent_id: str
+    municipality_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class TopUp:
+    """Money that was put on our balance at Stripe from a bank; 0 cents until it is there."""
+
+    id: str
+    cents: int
     municipality_id: str
 
 
@@ -359,16 +370,26 @@ class Gateway:
                 }
             ).url
 
+    def get_topup(self, topup_id: str) -> TopUp:
+        """How a top-up of our balance stands; whoever makes it at Stripe writes the municipality in its metadata."""
+        with _translated():
+            found = self._client.v1.topups.retrieve(topup_id)
+        is_there = found.status == "succeeded"
+        return TopUp(found.id, found.amount if is_there else 0, _metadata(found).get("municipality", ""))
+
     def can_be_paid(self, account_id: str) -> bool:
         """Whether a connected account may receive transfers now."""
         with _translated():
             capabilities = self._client.v1.accounts.retrieve(account_id).capabilities
         return capabilities is not None and getattr(capabilities, "transfers", None) == "active"
 
-    def iter_balance(self) -> Iterator[BalanceLine]:
-        """Every movement of our balance at Stripe, newest first."""
+    def iter_balance(self, since: datetime | None = None) -> Iterator[BalanceLine]:
+        """The movements of our balance at Stripe, newest first, page by page: all, or those made from `since` on."""
+        params: stripe.params.BalanceTransactionListParams = {"limit": 100, "expand": ["data.source"]}
+        if since is not None:
+            params["created"] = {"gte": int(since.timestamp())}
         with _translated():
-            listed = self._client.v1.balance_transactions.list({"limit": 100, "expand": ["data.source"]})
+            listed = self._client.v1.balance_transactions.list(params)
             for line in listed.auto_paging_iter():
                 yield _balance_line(line)
 
@@ -429,6 +450,7 @@ def _balance_line(line: stripe.BalanceTransaction) -> BalanceLine:
         getattr(source, "id", ""),
         _id(intent) if intent else "",
         _metadata(source).get("municipality", ""),
+        datetime.fromtimestamp(line.created, UTC),
     )
 
 

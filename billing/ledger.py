@@ -190,6 +190,16 @@ def stripe_fee_charged(source: str, cents: int) -> Entry:
     return _one(f"stripe-fee:{source}", "stripe_fee_charged", STRIPE_FEES, STRIPE_CLEARING, cents)
 
 
+def fee_borne(source: str, municipality: str, cents: int) -> Entry:
+    """The guarantee fund bears what Stripe kept: neither the family that paid nor the provider that is due."""
+    return _one(f"fee-borne:{source}", "fee_borne", guarantee(municipality), STRIPE_FEES, cents)
+
+
+def stripe_topped_up(topup: str, municipality: str, cents: int) -> Entry:
+    """The municipality put back on Stripe's balance what fees and disputes took, so that transfers can be made."""
+    return _one(f"topup:{topup}", "stripe_topped_up", STRIPE_CLEARING, bank(municipality), cents)
+
+
 def bank_transfer_received(transfer: str, municipality: str, payer: Account, cents: int) -> Entry:
     """A family paid by bank transfer, or a municipality settled a programme or its guarantee fund."""
     return _one(f"bank-in:{transfer}", "bank_transfer_received", bank(municipality), payer, cents)

@@ -131,12 +131,13 @@ def close_month(municipality: str, month: datetime, today: datetime | None) -> N
 
 @main.command()
 @click.option("--municipality", help="Six-digit ISTAT code; all municipalities without it.")
-def audit(municipality: str | None) -> None:
+@click.option("--without-stripe", is_flag=True, help="Compare everything but Stripe's own list.")
+def audit(municipality: str | None, without_stripe: bool) -> None:
     """Check every balance against meetings, rules and Stripe: one line a difference, exit 1 if there is any."""
     from marketplace.statements.commands import audit_books
 
     with application():
-        sys.exit(audit_books(db.session, municipality, click.echo, say))
+        sys.exit(audit_books(db.session, municipality, click.echo, say, not without_stripe))
 
 
 @main.command("settlement-report")

@@ -116,7 +116,7 @@ def report_sheet(report: Report, city: str, owed_cents: int, settled: str) -> Sh
         (_("A carico del Comune per questo mese"), money(report.of_municipality_cents)),
     ]
     if owed_cents and not settled:
-        sums.append((_("Da versare, con i conguagli dei mesi prima"), money(owed_cents)))
+        sums.append((_("Da versare, con commissioni online e conguagli"), money(owed_cents)))
     return Sheet(
         title=_("Rendiconto di %(month)s", month=month_words(closing.month, locale=language())),
         issuer=_("Comune di %(city)s", city=city),

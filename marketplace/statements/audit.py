@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -31,6 +32,7 @@ BY_OBJECT = {
     "transfer": "transfer",
     "transfer_refund": "reversal",
     "transfer_cancel": "reversal",
+    "topup": "topup",
 }
 
 
@@ -43,12 +45,21 @@ class Difference:
     detail: str = ""
 
 
+LEARNT_WITHIN = timedelta(days=7)
+"""How late we may write down what Stripe moved; it repeats an event for three days."""
+
+
 def audit(
-    session: Session, municipality_id: str, at_stripe: Iterable[BalanceLine] | None = None
+    session: Session,
+    municipality_id: str,
+    at_stripe: Iterable[BalanceLine] | None = None,
+    since: datetime | None = None,
 ) -> Iterator[Difference]:
     """Everything in a municipality's books that does not agree; nothing where all does.
 
     `at_stripe` is the list of Stripe's movements (of all municipalities); without it that comparison is left out.
+    With `since`, an instant up to which ledger and Stripe agreed, the list begins LEARNT_WITHIN before it, and only
+    what was written or moved after it is compared.
     """
     connection = session.connection()
     for check, query in RULES:
@@ -60,7 +71,7 @@ def audit(
     for closing in closings:
         yield from _check_month(session, municipality_id, closing)
     if at_stripe is not None:
-        yield from _check_stripe(session, municipality_id, at_stripe)
+        yield from _check_stripe(session, municipality_id, at_stripe, since)
 
 
 def _check_month(session: Session, municipality_id: str, closing: MonthClosing) -> Iterator[Difference]:
@@ -149,26 +160,52 @@ def _entries(session: Session, municipality_id: str, batch: list[MeetingBill]) -
     return entries
 
 
-def _check_stripe(session: Session, municipality_id: str, at_stripe: Iterable[BalanceLine]) -> Iterator[Difference]:
+def _check_stripe(
+    session: Session, municipality_id: str, at_stripe: Iterable[BalanceLine], since: datetime | None
+) -> Iterator[Difference]:
     """Every movement of ours at Stripe has its entry, to the cent, and every entry its movement."""
-    rows = session.connection().execute(
-        text("""
-            select e.business_key, p.cents from ledger_entry e
+    rows = (
+        session.connection()
+        .execute(
+            text("""
+            select e.business_key, p.cents, cast(:since as timestamptz) is null or e.at >= :since as is_new
+            from ledger_entry e
             join posting p on p.municipality_id = e.municipality_id and p.entry_id = e.id
-            where e.municipality_id = :city and p.account = :clearing"""),
-        {"city": municipality_id, "clearing": str(ledger.STRIPE_CLEARING)},
+            where e.municipality_id = :city and p.account = :clearing
+              and (cast(:since as timestamptz) is null or e.at >= cast(:since as timestamptz) - :learnt)"""),
+            {
+                "city": municipality_id,
+                "clearing": str(ledger.STRIPE_CLEARING),
+                "since": since,
+                "learnt": 2 * LEARNT_WITHIN,
+            },
+        )
+        .all()
     )
-    ours: dict[str, int] = {key: int(cents) for key, cents in rows}
+    ours: dict[str, int] = {row.business_key: int(row.cents) for row in rows}
+    new = {row.business_key for row in rows if row.is_new}
     theirs: dict[str, int] = {}
-    intents = {key.removeprefix("payment:") for key in ours if key.startswith("payment:")}
-    for line in at_stripe:
+    lines = list(at_stripe)
+    intents = _our_intents(session, municipality_id, {line.intent_id for line in lines})
+    for line in lines:
         if line.municipality_id == municipality_id or line.intent_id in intents:
             for key, cents in _movements(line):
                 theirs[key] = theirs.get(key, 0) + cents
-    for key in sorted(ours.keys() | theirs.keys()):
+                if since is None or line.created_at >= since:
+                    new.add(key)
+    for key in sorted(new):
         mine, theirs_ = ours.get(key, 0), theirs.get(key, 0)
         if mine != theirs_:
             yield Difference(N_("Il registro e Stripe non dicono lo stesso"), key, f"{mine} e {theirs_}")
+
+
+def _our_intents(session: Session, municipality_id: str, intents: set[str]) -> set[str]:
+    """Those of Stripe's intents that are payments of this municipality: a dispute names no more than its intent."""
+    keys = session.connection().execute(
+        text("select business_key from ledger_entry where municipality_id = :city and business_key = any(:keys)"),
+        {"city": municipality_id, "keys": [f"payment:{intent}" for intent in intents]},
+    )
+    return {key.removeprefix("payment:") for key in keys.scalars()}
 
 
 def _movements(line: BalanceLine) -> Iterator[tuple[str, int]]:

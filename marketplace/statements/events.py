@@ -8,14 +8,18 @@ from uuid import UUID
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col
 
+from billing import ledger
 from billing.gateway import Returned
 from billing.webhooks import Event
 from marketplace.db import Scope, set_scope
 from marketplace.jobs import defer, job
+from marketplace.slots.calendar import local_day
 from marketplace.statements.gateways import AGAIN, gateway
 from marketplace.statements.methods import save_method
 from marketplace.statements.models import StripeEvent
 from marketplace.statements.payments import record_charge
+from marketplace.statements.payouts import retry_unfunded
+from marketplace.statements.posting import post
 from marketplace.statements.returns import record_dispute, record_refund
 
 NO_MUNICIPALITY = ""
@@ -53,6 +57,8 @@ def handle_event(session: Session, municipality_id: str, now: datetime, **argume
         _take_return(session, now, gateway().get_refund(str(about["id"])), record_refund)
     elif kind.startswith("charge.dispute."):
         _take_return(session, now, gateway().get_dispute(str(about["id"])), record_dispute)
+    elif kind == "topup.succeeded":
+        _take_topup(session, now, str(about["id"]))
     elif kind == "checkout.session.completed" and about.get("mode") == "setup":
         _take_method(session, now, about)
 
@@ -73,6 +79,17 @@ def _take_return(session: Session, now: datetime, found: Returned, record: Calla
     payment_id = _take_charge(session, now, found.intent_id)
     if payment_id is not None:
         record(session, session.info["scope"].municipality_id, now, payment_id, found)
+
+
+def _take_topup(session: Session, now: datetime, topup_id: str) -> None:
+    """The municipality put money on Stripe's balance: payouts that waited for it are tried again at once."""
+    found = gateway().get_topup(topup_id)
+    if not (found.cents and found.municipality_id):
+        return
+    set_scope(session, Scope(found.municipality_id))
+    entry = ledger.stripe_topped_up(found.id, found.municipality_id, found.cents)
+    if post(session, found.municipality_id, entry, now, local_day(now)):
+        retry_unfunded(session, found.municipality_id)
 
 
 def _take_method(session: Session, now: datetime, about: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """A month is closed once, whole or not at all: one transaction writes lines, vouchers, ledger, numbers and payments."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -11,7 +12,7 @@ from sqlalchemy import text
 from sqlmodel import Session, select
 from uuid_utils.compat import uuid7
 
-from billing.ledger import guarantee
+from billing.ledger import Entry, guarantee
 from marketplace.accounts.models import Actor, Role
 from marketplace.accounts.operations import record
 from marketplace.accounts.policy import get_policy
@@ -134,15 +135,28 @@ def _billable_households(session: Session, municipality_id: str, month: date) ->
 
 
 def _write_lines(session: Session, municipality_id: str, month: date, now: datetime, statements: OpenStatements) -> int:
-    """Lines and ledger entries of every meeting that is decided; how many wait for a decision."""
-    waiting = 0
-    bills = iter_unbilled(session, municipality_id, next_month(month), now)
-    for number, batch in enumerate(_batches(bills)):
-        lines = [row for bill in batch for row in _line_rows(municipality_id, bill, statements)]
+    """Lines and ledger entries of every meeting that is decided; how many wait for a decision.
+
+    While the database writes one batch the next is worked out: a connection serves one thread after the other, and a
+    month of a large city takes both cores.
+    """
+
+    def write(lines: list[dict[str, Any]], entries: list[Entry], is_first: bool) -> None:
         write_lines(session, lines)
-        entries = [entry for bill in batch if (entry := bill.entry(municipality_id)) is not None]
-        post_all(session, municipality_id, entries, now, last_day(month), is_first=not number)
-        waiting += sum(1 for bill in batch if bill.bill is None)
+        post_all(session, municipality_id, entries, now, last_day(month), is_first=is_first)
+
+    waiting = 0
+    with ThreadPoolExecutor(1) as writer:
+        written: Future[None] | None = None
+        for batch in _batches(iter_unbilled(session, municipality_id, next_month(month), now)):
+            lines = [row for bill in batch for row in _line_rows(municipality_id, bill, statements)]
+            entries = [entry for bill in batch if (entry := bill.entry(municipality_id)) is not None]
+            waiting += sum(1 for bill in batch if bill.bill is None)
+            if written is not None:
+                written.result()
+            written = writer.submit(write, lines, entries, written is None)
+        if written is not None:
+            written.result()
     return waiting
 
 
@@ -220,30 +234,30 @@ def _number_statements(session: Session, values: dict[str, Any]) -> None:
             where s.municipality_id = :municipality and s.id = sums.id"""),
         values,
     )
+    # That all are closed now the planner must know, or it looks for each one's account among all of them. What is asked
+    # and what is paid already is one statement: of the new payments it knows nothing.
+    connection.execute(text("analyze statement"))
     connection.execute(
         text("""
-            insert into payment (municipality_id, id, statement_id, household_id, cause, cents, state, attempts,
-                                 next_attempt_on, failure, updated_at)
-            select s.municipality_id, uuidv7(), s.id, s.household_id, '', account.cents - coalesce(asked.cents, 0),
-                   'due', 0, :due_on, '', :now
-            from statement s
-            join (select account, sum(cents) as cents from posting
-                  where municipality_id = :municipality and account like 'family:%' group by account) account
-              on account.account = 'family:' || s.household_id
-            left join (select household_id, sum(cents) as cents from payment
-                  where municipality_id = :municipality and state in ('due', 'processing', 'failed', 'waiting')
-                  group by household_id) asked on asked.household_id = s.household_id
-            where s.municipality_id = :municipality and s.month = :month and s.state = 'closed'
-              and account.cents - coalesce(asked.cents, 0) >= :least"""),
-        values | {"least": CHARGE_MIN_CENTS},
-    )
-    connection.execute(
-        text("""
+            with new as (
+                insert into payment (municipality_id, id, statement_id, household_id, cause, cents, state, attempts,
+                                     next_attempt_on, failure, updated_at)
+                select s.municipality_id, uuidv7(), s.id, s.household_id, '', account.cents - coalesce(asked.cents, 0),
+                       'due', 0, :due_on, '', :now
+                from statement s
+                join (select account, sum(cents) as cents from posting
+                      where municipality_id = :municipality and account like 'family:%' group by account) account
+                  on account.account = 'family:' || s.household_id
+                left join (select household_id, sum(cents) as cents from payment
+                      where municipality_id = :municipality and state in ('due', 'processing', 'failed', 'waiting')
+                      group by household_id) asked on asked.household_id = s.household_id
+                where s.municipality_id = :municipality and s.month = :month and s.state = 'closed'
+                  and account.cents - coalesce(asked.cents, 0) >= :least
+                returning statement_id)
             update statement s set state = 'paid', paid_at = :now
             where s.municipality_id = :municipality and s.month = :month and s.state = 'closed'
-              and not exists (select 1 from payment p
-                  where p.municipality_id = s.municipality_id and p.statement_id = s.id)"""),
-        values,
+              and s.id not in (select statement_id from new)"""),
+        values | {"least": CHARGE_MIN_CENTS},
     )
 
 

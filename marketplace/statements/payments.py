@@ -23,7 +23,7 @@ from marketplace.statements.gateways import AGAIN, gateway
 from marketplace.statements.models import ASKED, Payment, PaymentState, Statement, StatementState
 from marketplace.statements.months import morning_of
 from marketplace.statements.payouts import make_payouts
-from marketplace.statements.posting import post
+from marketplace.statements.posting import post, post_fee
 from marketplace.words import N_
 
 # Days from an attempt that failed to the next: three attempts in all, on the day, three days and seven days later.
@@ -168,8 +168,7 @@ def _succeed(session: Session, payment: Payment, now: datetime, charge: Charge) 
     today = local_day(now)
     city, payer = payment.municipality_id, ledger.family(str(payment.household_id))
     post(session, city, ledger.payment_succeeded(charge.intent_id, payer, charge.amount_cents), now, today)
-    if charge.fee_cents:
-        post(session, city, ledger.stripe_fee_charged(charge.intent_id, charge.fee_cents), now, today)
+    post_fee(session, city, charge.intent_id, charge.fee_cents, now, today)
     if payment.state in ASKED:
         settle_payment(session, payment, now)
 

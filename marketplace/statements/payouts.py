@@ -7,7 +7,7 @@ from uuid import UUID
 
 from procrastinate.types import JSONDict
 from sqlalchemy import text
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from billing import ledger
 from billing.gateway import GatewayError, GatewayUnavailableError
@@ -19,6 +19,9 @@ from marketplace.statements.gateways import AGAIN, gateway
 from marketplace.statements.models import Payment, Payout
 from marketplace.statements.months import morning_of
 from marketplace.statements.posting import post
+
+UNFUNDED = "balance_insufficient"
+"""Stripe's word: its balance has less than is due; nothing was moved, and tomorrow it is tried again."""
 
 # A statement is settled once its family has paid what its closing asked, or was asked nothing; what went back later
 # was settled. A contested line is settled by its own payment, or, where it was billed anew, with its correction.
@@ -120,6 +123,34 @@ def pay_provider(session: Session, municipality_id: str, now: datetime, **argume
     payee = ledger.provider(str(provider.id))
     entry = ledger.transferred(payout.stripe_transfer_id, payee, payout.due_cents)
     post(session, municipality_id, entry, now, local_day(now))
+
+
+def retry_unfunded(session: Session, municipality_id: str) -> None:
+    """Try again, now, the payouts for which Stripe's balance did not suffice; the oldest first."""
+    waiting = session.exec(
+        select(Payout.id)
+        .where(
+            Payout.municipality_id == municipality_id,
+            col(Payout.paid_at).is_(None),
+            Payout.failure == UNFUNDED,
+        )
+        .order_by(col(Payout.due_on), col(Payout.id))
+    ).all()
+    each: list[JSONDict] = [{"payout_id": str(payout_id)} for payout_id in waiting]
+    defer_each(session, pay_provider, municipality_id, each)
+
+
+def to_top_up_cents(session: Session, municipality_id: str) -> int:
+    """What Stripe kept of the municipality's payments, less what was put back: transfers lack as much."""
+    kept = session.connection().execute(
+        text("""
+            select coalesce(sum(-p.cents), 0)::bigint from posting p
+            join ledger_entry e on e.municipality_id = p.municipality_id and e.id = p.entry_id
+            where p.municipality_id = :municipality and p.account = :clearing
+              and e.event in ('stripe_fee_charged', 'stripe_topped_up')"""),
+        {"municipality": municipality_id, "clearing": str(ledger.STRIPE_CLEARING)},
+    )
+    return max(0, int(kept.scalar_one()))
 
 
 def overpaid_cents(session: Session, municipality_id: str, provider_id: UUID) -> int:

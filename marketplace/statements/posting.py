@@ -80,6 +80,13 @@ def _write_postings(session: Session, municipality_id: str, entries: Sequence[tu
     )
 
 
+def post_fee(session: Session, municipality_id: str, source: str, cents: int, now: datetime, booked_on: date) -> None:
+    """What Stripe kept of a payment or for a dispute, and that the guarantee fund bears it; nothing where that is 0."""
+    if cents:
+        post(session, municipality_id, ledger.stripe_fee_charged(source, cents), now, booked_on)
+        post(session, municipality_id, ledger.fee_borne(source, municipality_id, cents), now, booked_on)
+
+
 def balance_cents(session: Session, municipality_id: str, account: ledger.Account) -> int:
     """An account's balance: debits less credits."""
     total = session.exec(

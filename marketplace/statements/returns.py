@@ -22,7 +22,7 @@ from marketplace.statements.models import (
     StatementState,
 )
 from marketplace.statements.payments import lock_payment, statement_of, still_asked
-from marketplace.statements.posting import post
+from marketplace.statements.posting import post, post_fee
 
 
 def record_refund(session: Session, municipality_id: str, now: datetime, payment_id: UUID, found: Returned) -> None:
@@ -59,9 +59,7 @@ def record_dispute(session: Session, municipality_id: str, now: datetime, paymen
     dispute.fee_cents = found.fee_cents
     session.add(dispute)
     new = _post_return(session, payment, now, found)
-    if found.fee_cents:
-        entry = ledger.stripe_fee_charged(found.id, found.fee_cents)
-        post(session, municipality_id, entry, now, local_day(now))
+    post_fee(session, municipality_id, found.id, found.fee_cents, now, local_day(now))
     _ask_again(session, payment, now, found, new)
 
 

@@ -36,7 +36,8 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
              where e.municipality_id = c.municipality_id and e.event in ('meeting_billed', 'meeting_corrected')
                and e.booked_on = (c.month + interval '1 month - 1 day')::date) e
            cross join lateral (
-             select coalesce(sum(l.net_cents), 0)::bigint as net, coalesce(sum(l.subsidy_cents), 0)::bigint as subsidy,
+             select coalesce(sum(l.net_cents), 0)::bigint as net,
+                    coalesce(sum(l.subsidy_cents), 0)::bigint as subsidy,
                     coalesce(sum(l.guarantee_cents), 0)::bigint as guarantee
              from statement s join statement_line l on l.municipality_id = s.municipality_id and l.statement_id = s.id
              where s.municipality_id = c.municipality_id and s.month = c.month) l
@@ -199,9 +200,21 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
                  and b.municipality_id = e.municipality_id and 'bank-in:' || b.id = e.business_key)
              when 'borne_by_guarantee' then exists (select 1 from statement s where s.state = 'written_off'
                and s.municipality_id = e.municipality_id and 'guarantee:' || s.id = e.business_key)
+             when 'fee_borne' then exists (select 1 from ledger_entry f where f.municipality_id = e.municipality_id
+               and f.business_key = replace(e.business_key, 'fee-borne:', 'stripe-fee:'))
              else e.event in ('payment_succeeded', 'payment_returned', 'payment_reinstated', 'stripe_fee_charged',
-               'transfer_reversed')
+               'stripe_topped_up', 'transfer_reversed')
              end""",
+    ),
+    (
+        N_("Una commissione non è tutta a carico del fondo"),
+        """select f.business_key, sum(p.cents)::text from ledger_entry f
+           join ledger_entry b on b.municipality_id = f.municipality_id
+             and b.business_key = replace(f.business_key, 'stripe-fee:', 'fee-borne:')
+           join posting p on p.municipality_id = f.municipality_id and p.entry_id in (f.id, b.id)
+             and p.account = 'stripe:fees'
+           where f.municipality_id = :city and f.event = 'stripe_fee_charged'
+           group by f.business_key having sum(p.cents) <> 0""",
     ),
     (
         N_("Uno stralcio non è nel registro"),

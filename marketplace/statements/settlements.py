@@ -17,8 +17,8 @@ from marketplace.statements.models import MonthClosing, Payout, Settlement
 from marketplace.statements.posting import post
 from marketplace.words import N_
 
-# Entries of what was billed, corrected or written off in a settled month or in :month.
-_OF_MONTHS = """e.event in ('meeting_billed', 'meeting_corrected', 'borne_by_guarantee')
+# Entries of what was billed, corrected, written off or kept by Stripe in a settled month or in :month.
+_OF_MONTHS = """e.event in ('meeting_billed', 'meeting_corrected', 'borne_by_guarantee', 'fee_borne')
   and date_trunc('month', e.booked_on)::date in (
     select :month union select c.month from settlement s
     join month_closing c on c.municipality_id = s.municipality_id and c.id = s.closing_id

@@ -11,6 +11,7 @@ from marketplace.db import db
 from marketplace.slots.calendar import local_day
 from marketplace.statements import bank, wording
 from marketplace.statements.forms import BankFileForm, LineForm
+from marketplace.statements.payouts import to_top_up_cents
 from marketplace.web import actor, allow, id_from, now
 
 blueprint = Blueprint("treasury", __name__, url_prefix="/comune/banca")
@@ -31,6 +32,7 @@ def _page(form: BankFileForm) -> str:
         unmatched=bank.list_unmatched(db.session, city),
         why=wording.UNMATCHED,
         payouts=bank.list_payouts_by_bank(db.session, city),
+        to_top_up=to_top_up_cents(db.session, city),
         policy=get_policy(db.session, city, local_day(now())),
     )
 

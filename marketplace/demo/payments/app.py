@@ -25,6 +25,7 @@ READABLE = {
     "refunds": "refund",
     "charges": "charge",
     "disputes": "dispute",
+    "topups": "topup",
 }
 
 

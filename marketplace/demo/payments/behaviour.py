@@ -307,6 +307,23 @@ def create_transfer(store: Store, params: Body) -> Body:
     return transfer
 
 
+def top_up(store: Store, amount: int, municipality: str) -> Body:
+    """Somebody puts money on our balance, at Stripe's own pages."""
+    topup = {
+        "id": new_id("tu"),
+        "object": "topup",
+        "amount": amount,
+        "currency": "eur",
+        "status": "succeeded",
+        "metadata": {"municipality": municipality},
+        "created": timestamp(),
+    }
+    store.put("topup", topup)
+    _move(store, "topup", topup, amount)
+    emit(store, "topup.succeeded", topup)
+    return topup
+
+
 def reverse_transfer(store: Store, transfer_id: str, params: Body) -> Body:
     transfer = get(store, "transfer", transfer_id)
     left = transfer["amount"] - transfer["amount_reversed"]
@@ -344,8 +361,10 @@ def read_intent(store: Store, intent_id: str, params: Body) -> Body:
 
 
 def list_balance(store: Store, params: Body) -> Body:
-    """Movements newest first, by pages; `data.source` expands."""
-    lines = store.newest("balance_transaction")
+    """Movements newest first, by pages, from a second on where that is asked; `data.source` expands."""
+    created = params.get("created", {})
+    since = int(created.get("gte", 0)) if isinstance(created, dict) else int(created)
+    lines = [line for line in store.newest("balance_transaction") if line["created"] >= since]
     if after := params.get("starting_after"):
         position = next((index for index, line in enumerate(lines) if line["id"] == after), None)
         if position is None:

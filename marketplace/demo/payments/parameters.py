@@ -2,6 +2,7 @@
 
 from decimal import Decimal, InvalidOperation
 from functools import cache
+from types import UnionType
 from typing import Any, Literal, NotRequired, Required, Union, get_args, get_origin
 from urllib.parse import parse_qsl
 
@@ -88,7 +89,7 @@ def _join(path: str, name: str) -> str:
 
 def _read(value: Any, declared: Any, path: str) -> Any:
     origin = get_origin(declared)
-    if origin is Union:
+    if origin in (Union, UnionType):
         return _read_any_of(value, get_args(declared), path)
     if origin is Literal:
         if value in get_args(declared):
