@@ -1,29 +1,19 @@
 """The page on which anybody reports a danger, and the officer's pages that answer."""
 
-from datetime import timedelta
-
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from marketplace.accounts.models import Role
-from marketplace.accounts.throttle import count_attempt
 from marketplace.db import db
 from marketplace.filters import moment
 from marketplace.i18n import language
 from marketplace.providers.models import Accreditation
 from marketplace.safety import operations as safety
 from marketplace.safety.forms import AnswerForm, DangerForm
-from marketplace.web import actor, allow, client_address, id_from, now, public
-from marketplace.words import N_
+from marketplace.web import actor, allow, id_from, now, public
 
 blueprint = Blueprint("safety", __name__)
-
-REPORTS_FROM_ONE = 20
-WAIT = N_(
-    "Sono arrivate molte segnalazioni da qui: riprova tra %(minutes)s minuti."
-    " Se qualcuno è in pericolo adesso chiama il 112."
-)
 
 
 @blueprint.route("/segnala-un-pericolo", methods=["GET", "POST"])
@@ -32,7 +22,6 @@ def danger() -> ResponseReturnValue:
     """Whom to call when somebody is in danger, and a report that an officer answers within four hours."""
     form = DangerForm(safety.list_nearby_providers(db.session, actor()))
     if form.validate_on_submit():
-        count_attempt(db.session, now(), "danger from", client_address(), REPORTS_FROM_ONE, timedelta(hours=1), WAIT)
         until = safety.report_danger(db.session, actor(), now(), form.report_id(), form.seen())
         received = _("Segnalazione ricevuta. Un ufficio del Comune la legge e risponde entro %(moment)s.")
         flash(received % {"moment": moment(until, language())}, "success")
