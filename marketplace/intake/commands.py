@@ -99,8 +99,11 @@ def _file_summary(file: FileOutcome) -> list[str]:
         f" {file.stopped} con errori, {file.warnings} avvisi."
     ]
     if file.changed_codes:
-        more = ", ..." if len(file.changed_codes) > CODES_SHOWN_MAX else ""
-        lines.append(f"  aggiornate: {', '.join(file.changed_codes[:CODES_SHOWN_MAX])}{more}")
+        lines.append(f"  aggiornate: {_some(file.changed_codes)}")
+    if file.kept_codes:
+        lines.append(
+            f"  con una proposta o un posto, restano come la famiglia le ha accettate: {_some(file.kept_codes)}"
+        )
     if file.repeated:
         lines.append(f"  {file.repeated} righe ripetono un indirizzo già letto.")
     if file.elsewhere:
@@ -108,6 +111,10 @@ def _file_summary(file: FileOutcome) -> list[str]:
     if file.table.extra:
         lines.append(f"  colonne non usate: {', '.join(file.table.extra)}")
     return lines
+
+
+def _some(codes: list[str]) -> str:
+    return ", ".join(codes[:CODES_SHOWN_MAX]) + (", ..." if len(codes) > CODES_SHOWN_MAX else "")
 
 
 def export_instance(session: Session, municipality: str, on: date, out: Path) -> int:

@@ -8,16 +8,18 @@ from marketplace.accounts.models import Appointment, Role
 from marketplace.households.models import Household, MeansTest, MeansTestState, Person
 from marketplace.intake.rows import NeedRow
 from marketplace.intake.storing import Change, Intake, Values, as_json, change, plain
-from marketplace.needs.models import Need, Service
+from marketplace.needs.models import Need, NeedState, Service
 from marketplace.sealed import keyring
 
 PersonKey = tuple[UUID, int | None, int | None]
+AGREED = (NeedState.PROPOSED, NeedState.SERVED)
 
 
 class Families:
     """The households of a municipality and their needs, by code.
 
     What several rows say of one household is taken from the first of them, so that the same file twice changes nothing.
+    What a family was offered or has accepted stands, its address too: a file changes it again when that is over.
     """
 
     def __init__(self, intake: Intake) -> None:
@@ -33,6 +35,7 @@ class Families:
         for test in sorted(intake.all_of(MeansTest), key=lambda row: (row.created_at, row.id)):
             self.tests[test.household_id] = test
         self.told: set[UUID] = set()
+        self.agreed = {need.household_id for need in self.needs.values() if need.state in AGREED}
         self.joined = set(
             intake.session.exec(
                 select(Appointment.household_id).where(
@@ -44,6 +47,8 @@ class Families:
     def put(self, record: NeedRow) -> Change:
         """Bring in one need, with its family."""
         found = self.needs.get(record.code)
+        if found and found.state in AGREED:
+            return self._keep(record, found)
         household, changed = self._household(record, found)
         person = self._person(record, household, found)
         values = self._values(record, household, person)
@@ -55,36 +60,54 @@ class Families:
         self.needs[record.code] = need
         return Change.NEW
 
+    def _keep(self, record: NeedRow, need: Need) -> Change:
+        """A need that has a proposal or a place: its row changes how the family is reached and its means, no more."""
+        household = self.households[need.household_id]
+        index = keyring.index(record.tax_code) if record.tax_code else None
+        is_its_own = index in (None, household.tax_code_index) or not (
+            index in self.by_tax_code or household.tax_code_index
+        )
+        changed = is_its_own and self._tell(record, household)
+        wanted = self._values(record, household, self.people[need.person_id])
+        if not is_its_own or any(getattr(need, name) != value for name, value in wanted.items()):
+            return Change.KEPT
+        return Change.CHANGED if changed else Change.SAME
+
     def _household(self, record: NeedRow, need: Need | None) -> tuple[Household, bool]:
         """The household of the tax code, else the one that the need has; and whether the row changed it."""
-        values: Values = {
-            "family_name": record.surname,
-            "given_name": record.name,
-            "email": record.email,
-            "phone": record.phone,
-            "address": record.address.words(),
-            "lat": record.address.lat,
-            "lon": record.address.lon,
-        }
         index = keyring.index(record.tax_code) if record.tax_code else None
         household = self.by_tax_code.get(index) if index else None
         if household is None and need is not None:
             present = self.households[need.household_id]
             household = present if index is None or present.tax_code_index is None else None
-        changed = False
         if household is None:
+            values = self._reached(record) | self._lives(record)
             household = Household(municipality_id=self.intake.municipality_id, created_at=self.intake.now, **values)
             self.households[household.id] = household
             self._tax_code(household, record)
             self.intake.add(household)
-        else:
-            changed = self._tax_code(household, record)
-            if household.id not in self.told:
-                changed = change(household, **values) or changed
-        if household.id not in self.told:
-            self.told.add(household.id)
-            changed = self._means(record, household) or changed
-        return household, changed
+        return household, self._tell(record, household)
+
+    def _tell(self, record: NeedRow, household: Household) -> bool:
+        """Take what the household's first row says of it; whether that changed anything."""
+        changed = self._tax_code(household, record)
+        if household.id in self.told:
+            return changed
+        self.told.add(household.id)
+        lives = {} if household.id in self.agreed else self._lives(record)
+        changed = change(household, **self._reached(record), **lives) or changed
+        return self._means(record, household) or changed
+
+    def _reached(self, record: NeedRow) -> Values:
+        return {
+            "family_name": record.surname,
+            "given_name": record.name,
+            "email": record.email,
+            "phone": record.phone,
+        }
+
+    def _lives(self, record: NeedRow) -> Values:
+        return {"address": record.address.words(), "lat": record.address.lat, "lon": record.address.lon}
 
     def _tax_code(self, household: Household, record: NeedRow) -> bool:
         if record.tax_code is None or household.tax_code_index is not None:

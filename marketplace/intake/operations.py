@@ -52,6 +52,7 @@ class FileOutcome:
     refusal: Unreadable | None = None
     counts: Counter[Change] = field(default_factory=Counter)
     changed_codes: list[str] = field(default_factory=list)
+    kept_codes: list[str] = field(default_factory=list)
     stopped: int = 0
     elsewhere: int = 0
     repeated: int = 0
@@ -201,6 +202,8 @@ def _import_rows(
         file.counts[done] += 1
         if done is Change.CHANGED:
             file.changed_codes.append(reading.code)
+        elif done is Change.KEPT:
+            file.kept_codes.append(reading.code)
 
 
 def _import_programmes(intake: Intake, file: FileOutcome, table: Table) -> None:

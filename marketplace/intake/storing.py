@@ -36,6 +36,7 @@ class Change(StrEnum):
     NEW = "new"
     CHANGED = "changed"
     SAME = "same"
+    KEPT = "kept"  # it would change what a family was offered or has accepted: it does not
 
 
 @dataclass(frozen=True)

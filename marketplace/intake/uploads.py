@@ -66,6 +66,7 @@ class CheckedFile:
     elsewhere: int
     repeated: int
     changed_codes: tuple[str, ...]
+    kept_codes: tuple[str, ...]
     extra: tuple[str, ...]
     findings: tuple[Finding, ...]
     bad_rows: tuple[CheckedRow, ...]
@@ -200,6 +201,7 @@ def _written_file(file: FileOutcome) -> dict[str, Any]:
         "elsewhere": file.elsewhere,
         "repeated": file.repeated,
         "changed_codes": file.changed_codes,
+        "kept_codes": file.kept_codes,
         "extra": table.extra if table else (),
         "findings": [
             (one.row, one.column, one.severity.value, one.code.value, one.msgid, dict(one.params))
@@ -227,6 +229,7 @@ def _checked_file(written: dict[str, Any]) -> CheckedFile:
         findings=findings,
         bad_rows=bad_rows,
         changed_codes=tuple(written.pop("changed_codes")),
+        kept_codes=tuple(written.pop("kept_codes", ())),
         extra=tuple(written.pop("extra")),
         **written,
     )

@@ -8,12 +8,13 @@ from uuid import UUID
 
 from babel.dates import format_datetime
 from procrastinate import RetryStrategy
-from sqlalchemy import CursorResult
+from sqlalchemy import CursorResult, func
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 
 from marketplace.accounts.models import Actor, Appointment, Role, User
 from marketplace.accounts.operations import record
+from marketplace.db import Scope, seeing
 from marketplace.errors import Forbidden, NotFound, Rejected
 from marketplace.jobs import defer, job
 from marketplace.messages.operations import Recipient, tell
@@ -27,6 +28,8 @@ from marketplace.words import N_
 
 ANSWER_WITHIN = timedelta(hours=4)
 REMIND_AFTER = timedelta(hours=2)
+PER_HOUR = 10  # of one person
+OF_STRANGERS_PER_HOUR = 30  # of all who have not signed in: a flood of invented ones would hide the true
 MOMENT = "EEEE d MMMM, HH:mm"
 ANSWERS_SHOWN_MAX = 50
 CAUTION = N_("Sospensione cautelare, in attesa di verifica: l'ufficio ti chiama.")
@@ -51,6 +54,15 @@ ANSWERED = (
 )
 
 
+class TooMany(Rejected):
+    """More reports within the hour than an office can read; in danger people call."""
+
+    default = N_(
+        "Nell'ultima ora sono arrivate troppe segnalazioni e questa non è partita: ciò che hai scritto resta qui."
+        " Se qualcuno rischia adesso chiama il 112; altrimenti riprova tra un'ora, o entra con il tuo account."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """A report with its answers, oldest first, and the names that an officer needs."""
@@ -68,12 +80,13 @@ class Case:
 def report_danger(session: Session, by: Actor, now: datetime, report_id: UUID, seen: Sighting) -> datetime:
     """Keep a report and tell every officer; by when one answers. The same `report_id` twice is one report.
 
-    Anybody may report. NotFound where there is no municipality, or no such provider.
+    Anybody may report. NotFound where there is no municipality, or no such provider; TooMany.
     """
     if not by.municipality_id:
         raise NotFound
     if seen.provider_id and session.get(Provider, (by.municipality_id, seen.provider_id)) is None:
         raise NotFound
+    _require_room(session, by, now, report_id)
     until = now + ANSWER_WITHIN
     row = {
         "municipality_id": by.municipality_id,
@@ -96,6 +109,20 @@ def report_danger(session: Session, by: Actor, now: datetime, report_id: UUID, s
         for at in (now + REMIND_AFTER, until):
             defer(session, press, by.municipality_id, at=at, report_id=str(report_id))
     return until
+
+
+def _require_room(session: Session, by: Actor, now: datetime, report_id: UUID) -> None:
+    """Raises TooMany; the second tap on one report is none more."""
+    of_the_hour = select(func.count()).where(
+        DangerReport.municipality_id == by.municipality_id,
+        DangerReport.by_user_id == by.user_id,
+        DangerReport.id != report_id,
+        col(DangerReport.reported_at) > now - timedelta(hours=1),
+    )
+    with seeing(session, Scope(by.municipality_id)):  # whoever reports does not see reports
+        count = session.exec(of_the_hour).one()
+    if count >= (PER_HOUR if by.user_id else OF_STRANGERS_PER_HOUR):
+        raise TooMany
 
 
 @job("safety.press", retry=RetryStrategy(max_attempts=5, exponential_wait=3))

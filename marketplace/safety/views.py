@@ -22,10 +22,14 @@ def danger() -> ResponseReturnValue:
     """Whom to call when somebody is in danger, and a report that an officer answers within four hours."""
     form = DangerForm(safety.list_nearby_providers(db.session, actor()))
     if form.validate_on_submit():
-        until = safety.report_danger(db.session, actor(), now(), form.report_id(), form.seen())
-        received = _("Segnalazione ricevuta. Un ufficio del Comune la legge e risponde entro %(moment)s.")
-        flash(received % {"moment": moment(until, language())}, "success")
-        return redirect(url_for("safety.danger"), code=303)
+        try:
+            until = safety.report_danger(db.session, actor(), now(), form.report_id(), form.seen())
+        except safety.TooMany as refusal:
+            form.form_errors.append(_(refusal.message))
+        else:
+            received = _("Segnalazione ricevuta. Un ufficio del Comune la legge e risponde entro %(moment)s.")
+            flash(received % {"moment": moment(until, language())}, "success")
+            return redirect(url_for("safety.danger"), code=303)
     return render_template("safety/danger.html", form=form), 422 if form.errors else 200
 
 

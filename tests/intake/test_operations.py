@@ -134,6 +134,26 @@ def test_a_changed_row_is_an_update_and_shown_as_such(city: Session) -> None:
     assert len(city.exec(select(Person)).all()) == 2
 
 
+@pytest.mark.parametrize("state", [NeedState.PROPOSED, NeedState.SERVED])
+def test_a_file_leaves_what_a_family_was_offered_or_has_accepted(city: Session, state: NeedState) -> None:
+    bring(city, bisogni=needs(f"N1;;{HOME};15;2 superiore;9000;90;12", f"N2;;{HOME};;;;60;"))
+    the(city, "N1").state = state
+    city.flush()
+    before = the(city, "N1").model_dump()
+    household = city.get_one(Household, (ISTAT, before["household_id"]))
+    home = (household.address, household.lat, household.lon)
+    rows = f"N1;;{ELSEWHERE};16;3 superiore;8000;60;9", f"N2;;{ELSEWHERE};;;;60;"
+    outcome = bring(city, bisogni=needs(*rows))
+    file = outcome.files[-1]
+    assert (file.kept_codes, file.changed_codes, file.findings) == (["N1"], ["N2"], [])
+    assert the(city, "N1").model_dump() == before
+    assert (household.address, household.lat, household.lon) == home
+    assert {test.isee_cents for test in city.exec(select(MeansTest))} == {"900000", "800000"}  # that counts later
+    city.get_one(Need, (ISTAT, before["id"])).state = NeedState.OPEN
+    assert bring(city, bisogni=needs(*rows)).files[-1].changed_codes == ["N1"]
+    assert the(city, "N1").minutes == 60
+
+
 def test_a_preview_says_the_same_and_leaves_nothing(city: Session) -> None:
     outcome = preview_files(city, BY, NOW, TODAY, sources())
     assert counts(outcome, Change.NEW) == [453, 4, 6, 42, 283]

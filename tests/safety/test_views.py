@@ -8,6 +8,7 @@ from marketplace.accounts.models import Actor, Role
 from marketplace.accounts.sign_in import add_user, appoint
 from marketplace.db import Scope, db, set_scope
 from marketplace.providers.models import Accreditation, Provider
+from marketplace.safety import operations as safety
 from marketplace.safety.models import DangerReport
 from marketplace.web import Application
 from tests.city import CITY, NOW, found_city
@@ -52,6 +53,17 @@ def test_a_stranger_reports_and_reads_by_when_somebody_answers(app: Application,
     assert answer.status_code == 200
     assert "risponde entro" in answer.text
     assert len(reports(app)) == 1
+
+
+def test_a_flood_is_stopped_and_what_was_written_last_stays_on_the_page(
+    app: Application, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(safety, "OF_STRANGERS_PER_HOUR", 2)
+    answers = [client.post(PAGE, data={"words": f"Numero {number}"}) for number in range(3)]
+    assert [answer.status_code for answer in answers] == [303, 303, 422]
+    assert "chiama il 112" in answers[2].text
+    assert "Numero 2" in answers[2].text
+    assert len(reports(app)) == 2
 
 
 def test_without_words_nothing_is_kept_and_what_was_written_stays(app: Application, client: FlaskClient) -> None:
