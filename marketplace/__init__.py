@@ -32,6 +32,7 @@ from marketplace.rounds import gaps
 from marketplace.rounds import views as rounds
 from marketplace.safety import views as safety
 from marketplace.sealed import keyring
+from marketplace.slots import invitation_views as invitations
 from marketplace.slots import views as slots
 from marketplace.slots.stopping import stop_provider
 from marketplace.statements import console, treasury
@@ -49,6 +50,7 @@ ROOMS = (
     providers,
     vouchers,
     slots,
+    invitations,
     safety,
     rounds,
     gaps,

@@ -105,6 +105,7 @@ HOUSEHOLD_GUARDED = {
 HOUSEHOLD_GUARDED_LATER = {
     "calendar_feed": "household_id", "isee_answer": "household_id", "voucher_decision": "household_id",
     "voucher_rank": "household_id", "document": "household_id", "document_line": "household_id",
+    "invitation": "household_id",
 }  # fmt: skip
 PROVIDER_GUARDED = {"provider_document": "provider_id", "payout": "provider_id"}
 # Anybody may write a row of these, and only the municipality's staff ever reads one.

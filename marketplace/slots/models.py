@@ -271,3 +271,27 @@ class CalendarFeed(Row, table=True):
     secret_index: bytes
     created_at: datetime
     revoked_at: datetime | None = None
+
+
+class Invitation(Row, table=True):
+    """A member's word to neighbours: a code that shows its group, no more than a stranger may see, until revoked."""
+
+    __table_args__ = (
+        refers("household"),
+        refers("slot"),
+        UniqueConstraint("municipality_id", "code", name="invitation_code_once"),
+        Index(
+            "one_invitation",
+            "municipality_id",
+            "household_id",
+            "slot_id",
+            unique=True,
+            postgresql_where=text("revoked_at is null"),
+        ),
+    )
+
+    household_id: UUID
+    slot_id: UUID
+    code: str = Field(max_length=20)
+    created_at: datetime
+    revoked_at: datetime | None = None

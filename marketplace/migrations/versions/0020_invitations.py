@@ -1,0 +1,47 @@
+"""A member of a group invites neighbours by a code."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from marketplace.migrations.later import guard
+
+revision = "0020"
+down_revision = "0040"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "invitation",
+        sa.Column("municipality_id", sa.String(length=6), nullable=False),
+        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        sa.Column("household_id", sa.Uuid(), nullable=False),
+        sa.Column("slot_id", sa.Uuid(), nullable=False),
+        sa.Column("code", sa.String(length=20), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["municipality_id"], ["municipality.id"]),
+        sa.ForeignKeyConstraint(
+            ["municipality_id", "household_id"],
+            ["household.municipality_id", "household.id"],
+            name="household_id_exists",
+        ),
+        sa.ForeignKeyConstraint(
+            ["municipality_id", "slot_id"], ["slot.municipality_id", "slot.id"], name="slot_id_exists"
+        ),
+        sa.PrimaryKeyConstraint("municipality_id", "id"),
+        sa.UniqueConstraint("municipality_id", "code", name="invitation_code_once"),
+    )
+    op.create_index(
+        "one_invitation",
+        "invitation",
+        ["municipality_id", "household_id", "slot_id"],
+        unique=True,
+        postgresql_where=sa.text("revoked_at is null"),
+    )
+    guard("invitation", household="household_id")
+
+
+def downgrade() -> None:
+    op.drop_table("invitation")
