@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -173,3 +174,15 @@ def test_what_is_kept_for_days_without_network_is_there(client: FlaskClient) -> 
     assert len(kept) > 5
     for address in kept:
         assert client.get(address).status_code == 200, address
+
+
+def test_every_page_that_a_template_links_to_exists(app: Application) -> None:
+    named = re.compile(r"""url_for\(\s*["'](\w+\.\w+)["']""")
+    templates = Path(app.root_path, str(app.template_folder))
+    missing = {
+        (path.name, endpoint)
+        for path in templates.rglob("*.html")
+        for endpoint in named.findall(path.read_text())
+        if endpoint not in app.view_functions and not endpoint.startswith("demo.")  # no pages but in a demo
+    }
+    assert not missing
