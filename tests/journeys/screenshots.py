@@ -34,7 +34,7 @@ def draw(browser: Browser, url: str) -> None:
     officer = _visit(browser, url, "officer", DESKTOP)
     officer.goto("/comune/abbinamenti")
     officer.locator("main .rows-list a").first.click()
-    officer.wait_for_timeout(1500)
+    officer.locator(".leaflet-interactive").first.wait_for()
     _keep(officer, "round")
 
 
