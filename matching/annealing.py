@@ -20,8 +20,8 @@ from matching.room import empty_room
 
 MOVES_A_PROVIDER = 100
 """So many moves a provider make a round; then the city is parted anew."""
-MOVES_AT_ONCE = 2_000
-"""After so many moves a thread looks at the time."""
+MOVES_AT_FIRST, MOVES_AT_ONCE, SECONDS_AT_ONCE = 16, 2_000, 0.1
+"""So many moves are made between two looks at the clock, as far as they take no longer."""
 STEPS_MAX = 1 << 17
 WARM, COOL = 8_000 * SCALE, 80 * SCALE
 """Weights for which a worse plan is taken with a chance of 1/e, at first and at the end."""
@@ -93,13 +93,15 @@ class Annealing:
 
     def _work(self, work: Work, ours: Ints, watch: Watch, begin: float, until: float) -> Ints:
         """One thread's round; the columns of its providers."""
-        problem, left = self.problem, MOVES_A_PROVIDER * len(ours)
+        problem, left, at_once = self.problem, MOVES_A_PROVIDER * len(ours), MOVES_AT_FIRST
         while left > 0 and watch.seconds < until and not watch.interrupted:
             passed = min(1.0, max(0.0, (watch.seconds - begin) / max(0.1, until - begin)))
-            moves, warmth = min(left, MOVES_AT_ONCE), WARM * (COOL / WARM) ** passed
-            arrays = (work, problem.weight, problem.value, ours)
+            moves, warmth = min(left, at_once), WARM * (COOL / WARM) ** passed
+            arrays, told = (work, problem.weight, problem.value, ours), watch.seconds
             anneal(problem.city, problem.columns, self.lattice, *arrays, moves, warmth)
             left -= moves
+            took = watch.seconds - told
+            at_once = min(MOVES_AT_ONCE, 2 * at_once) if took < SECONDS_AT_ONCE else max(1, at_once // 2)
         return columns_of(work, ours)
 
     def _part(self, parts: int) -> list[tuple[Work, Ints]]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
@@ -44,20 +45,44 @@ POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Limits:
-    """What enumerating may take: groups tried, columns kept, threads, and after how many seconds to hurry and to stop.
+    """What enumerating may take: groups tried, columns kept, threads, and when to hurry and to stop.
 
-    These seconds begin when the first providers are done: loading the machine code is not the city's fault.
+    These are parts of the watch's time that is left when the machine code is loaded.
     """
 
     steps: int
     columns: int
     watch: Watch | None = None
-    hurry_seconds: float = 0.0
-    stop_seconds: float = 0.0
+    hurry_part: float = 1.0
+    stop_part: float = 1.0
     workers: int = 1
 
-    def is_past(self, seconds: float) -> bool:
-        """Whether the watch is past a time, or the search interrupted."""
+    def clock(self) -> "_Clock":
+        """When to hurry and to stop, if the time that counts begins now."""
+        if self.watch is None:
+            return _Clock(None, inf, inf)
+        now = self.watch.seconds
+        left = max(0.0, self.watch.limit_seconds - now)
+        return _Clock(self.watch, now + self.hurry_part * left, now + self.stop_part * left)
+
+
+@dataclass(frozen=True)
+class _Clock:
+    """The watch, and what it says when it is time to hurry and to stop."""
+
+    watch: Watch | None
+    hurry_seconds: float
+    stop_seconds: float
+
+    def must_hurry(self) -> bool:
+        """Whether only what is likeliest may still be looked for."""
+        return self._is_past(self.hurry_seconds)
+
+    def must_stop(self) -> bool:
+        """Whether nothing may be looked for but what is pinned."""
+        return self._is_past(self.stop_seconds)
+
+    def _is_past(self, seconds: float) -> bool:
         return self.watch is not None and (self.watch.seconds > seconds or self.watch.interrupted)
 
 
@@ -81,7 +106,9 @@ def enumerate_columns(city: City, limits: Limits) -> Columns:
     searches += [_Search(city, searches[0].pairs, limits) for _ in range(limits.workers - 1)]
     found: list[_Own] = []
     steps, columns = limits.steps, limits.columns
-    begun = searches[0].begin()
+    searches[0].begin()
+    clock = limits.clock()
+    hurried = max(HURRIED_STEPS, int(limits.steps * (limits.stop_part - limits.hurry_part) / max(1, providers)))
     with ThreadPoolExecutor(limits.workers) as pool:
         for first in range(0, providers, BLOCK):
             left = providers - first
@@ -89,11 +116,10 @@ def enumerate_columns(city: City, limits: Limits) -> Columns:
             block = range(first, min(providers, first + BLOCK))
             queue = iter(block)
             done: dict[int, _Own] = {}
-            jobs = [pool.submit(search.run, queue, most, begun, done) for search in searches]
+            jobs = [pool.submit(search.run, queue, most, hurried, clock, done) for search in searches]
             while wait(jobs, POLL_SECONDS).not_done:
-                if limits.is_past(begun + limits.stop_seconds):
-                    for search in searches:
-                        search.stop()
+                for search in searches:
+                    search.end_by(clock)
             for job in jobs:
                 job.result()
             found.extend(done[provider] for provider in block)
@@ -120,42 +146,47 @@ class _Search:
         self.marks = np.random.default_rng(7).integers(1, 1 << 62, len(city.needs) + 1)
         self.room = 1 << 12
         self.found = _room(self.room)
-        self.may_stop = True
+        self.may_hurry, self.may_stop = False, True
 
-    def begin(self) -> float:
-        """Load the machine code, which is not the city's fault; then the time that counts begins (the watch's)."""
+    def begin(self) -> None:
+        """Load the machine code, which is not the city's fault."""
         if len(self.city.providers):
             self._try(0, EFFORTS[-1], 0, 0)
-        return self.limits.watch.seconds if self.limits.watch is not None else 0.0
 
-    def stop(self) -> None:
-        """Let what another thread is looking for end soon, with what it has; pinned slots are found all the same."""
-        if self.may_stop:
+    def end_by(self, clock: _Clock) -> None:
+        """Let what another thread is looking for end soon, if it is time; pinned slots are found all the same."""
+        if (self.may_hurry and clock.must_hurry()) or (self.may_stop and clock.must_stop()):
             self.found.counts[STEPS_MAX] = 0
 
-    def run(self, queue: Iterator[int], most: tuple[int, int], begun: float, done: dict[int, _Own]) -> None:
-        """Take providers from the queue until it is empty."""
+    def run(
+        self, queue: Iterator[int], most: tuple[int, int], hurried: int, clock: _Clock, done: dict[int, _Own]
+    ) -> None:
+        """Take providers from the queue until it is empty; in a hurry only so many steps are made for each."""
         for provider in queue:
-            complete = self._find(provider, *most, begun)
+            complete = self._find(provider, *most, hurried, clock)
             steps = int(self.found.counts[STEPS])
             drop_useless(self.city, self.found, self.best)
             table, members = _without_repeated_rounds(self.city, self.found, self.marks)
             done[provider] = _Own(table, members, complete, steps)
 
-    def _find(self, provider: int, steps: int, columns: int, begun: float) -> bool:
+    def _find(self, provider: int, steps: int, columns: int, hurried: int, clock: _Clock) -> bool:
         """Find the provider's columns, with less effort if they would be too many; whether these are all."""
-        efforts: tuple[Effort, ...] = EFFORTS
-        if self.limits.is_past(begun + self.limits.hurry_seconds):
-            steps, efforts = min(steps, HURRIED_STEPS), EFFORTS[-1:]
         self.found.counts[:] = 0
-        for effort in efforts:
-            if self.limits.is_past(begun + self.limits.stop_seconds):
+        for effort in EFFORTS:
+            is_least = effort is EFFORTS[-1]
+            if clock.must_stop():
                 break
+            if clock.must_hurry():
+                if not is_least:
+                    continue
+                steps = min(steps, hurried)
+            self.may_hurry = not is_least
             self._try(provider, effort, steps, columns)
+            self.may_hurry = False
             if not (self.found.counts[CUT] or self.found.counts[FULL]):
-                return effort == EFFORTS[0]
+                return effort is EFFORTS[0]
         pins = self.city.providers[provider]["pins_to"] - self.city.providers[provider]["pins_from"]
-        if pins and self.limits.is_past(begun + self.limits.stop_seconds):
+        if pins and clock.must_stop():
             self.may_stop = False
             self._try(provider, EFFORTS[0], LEAST_STEPS, columns, only_pinned=True)
             self.may_stop = True

@@ -17,7 +17,7 @@ from matching.explain import settle
 from matching.fairness import be_fair
 from matching.fields import InstanceFaults
 from matching.first_reasons import first_reasons
-from matching.groups import MEMBERS, NEED
+from matching.groups import MEMBERS, NEED, PIN
 from matching.instance import Fairness, Instance
 from matching.lattice import Lattice, make_lattice
 from matching.model import Model
@@ -111,8 +111,7 @@ def solve(
     with Watch(seconds) as watch:
         if progress is not None and not instance.pinned:  # serving nobody is a plan
             progress(Progress(watch.seconds, 0, objective_cents(instance, ()), None, None))
-        hurry, stop = HURRY_PART * seconds, STOP_PART * seconds
-        limits = Limits(int(STEPS_A_SECOND * seconds), COLUMNS_MAX, watch, hurry, stop, workers)
+        limits = Limits(int(STEPS_A_SECOND * seconds), COLUMNS_MAX, watch, HURRY_PART, STOP_PART, workers)
         problem = make_problem(instance, limits)
         best = Incumbent(problem, watch, progress)
         if instance.pinned:
@@ -140,7 +139,7 @@ def _solve_fairly(instance: Instance, fairness: Fairness, seconds: float, seed: 
     """The plan that `matching.fairness` finds, with the bound of the plan without fairness: no fair plan is cheaper."""
     watch = Watch(seconds)
     fair = be_fair(instance, fairness, seconds, lambda one, time: solve(one, seconds=time, seed=seed, workers=workers))
-    limits = Limits(int(STEPS_A_SECOND * seconds), COLUMNS_MAX, watch, seconds, seconds)
+    limits = Limits(int(STEPS_A_SECOND * seconds), COLUMNS_MAX, watch)
     problem = make_problem(instance, limits)
     best = Incumbent(problem, watch, None, slots=fair.slots, bound_cents=fair.plain.bound_cents, proof=fair.plain.proof)
     return replace(_plan(best, seed), fairness=fair.report)
@@ -206,6 +205,9 @@ def _start_from_pins(best: Incumbent, seconds: float, seed: int) -> None:
     """The pinned slots as they stand, each pinned need made whole: what every plan must have."""
     problem, watch = best.problem, best.watch
     columns = problem.columns
+    found = columns.table[:, PIN]
+    if len(np.unique(found[found >= 0])) < len(problem.instance.pinned):  # a member lacks a session elsewhere
+        raise InstanceFaults([_incomplete(columns.complete)])
     pinned = (problem.city.needs["pinned_provider"] >= 0).astype(np.int64)
     complete = np.add.reduceat(pinned[columns.members[:, NEED]], columns.offsets[:-1]) == columns.table[:, MEMBERS]
     for ids in (np.flatnonzero(complete), np.arange(len(columns.table))):
@@ -214,8 +216,11 @@ def _start_from_pins(best: Incumbent, seconds: float, seed: int) -> None:
             best.offer(answer.choice)
             best.offer(build_greedily(problem, best.lattice, answer.choice))
             return
-    why = "cannot be completed" if answer.is_infeasible else "were not completed in time"
-    raise InstanceFaults([f"pinned: the pinned slots {why}"])
+    raise InstanceFaults([_incomplete(answer.is_infeasible)])
+
+
+def _incomplete(is_infeasible: bool) -> str:
+    return f"pinned: the pinned slots {'cannot be completed' if is_infeasible else 'were not completed in time'}"
 
 
 def _plan(best: Incumbent, seed: int) -> Plan:

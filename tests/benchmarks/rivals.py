@@ -109,7 +109,7 @@ def _as_mip(model: Model) -> tuple[model_builder.Model, list[model_builder.Varia
 
 
 def _problem(instance: Instance, watch: Watch) -> Problem:
-    return make_problem(instance, Limits(1 << 40, 20_000_000, watch, watch.limit_seconds, watch.limit_seconds, 2))
+    return make_problem(instance, Limits(1 << 40, 20_000_000, watch, workers=2))
 
 
 def _outcome(problem: Problem, choice: Choice, bound: int | None) -> Outcome:
