@@ -25,10 +25,15 @@ SMOOTHING = 0.6
 
 @dataclass(frozen=True)
 class Bound:
-    """`weight` is a proved lower bound of the objective; `regret[c]` what it rises by at least with column c."""
+    """`weight` is a proved lower bound of the objective; `regret[c]` what it rises by at least with column c.
+
+    `price[need]` and `time_price[provider]` are the prices that prove it.
+    """
 
     weight: int
     regret: Ints
+    price: Ints
+    time_price: Ints
 
 
 @dataclass
@@ -194,7 +199,7 @@ def relax(problem: Problem, best: int, watch: Watch, seconds: float, rounds: int
     arrays = (days.order, days.offsets, days.place, days.places)
     fill_days(city, columns, *arrays, value, before, np.zeros_like(price), np.zeros_like(week))
     regrets(city, columns, *arrays, value, before)
-    return Bound(all_value - (least or 0), before)
+    return Bound(all_value - (least or 0), before, price, time_price)
 
 
 def _worth(problem: Problem, price: Ints, time_price: Ints) -> Ints:

@@ -9,7 +9,7 @@ import numpy as np
 
 from matching.annealing import Annealing, build_greedily
 from matching.assemble import assemble
-from matching.bounds import relax
+from matching.bounds import Bound, relax
 from matching.choice import Choice
 from matching.enumeration import Limits
 from matching.exact import solve_model
@@ -27,13 +27,15 @@ from matching.plan import Plan, Slot
 from matching.problem import SCALE, Problem, make_problem
 from matching.progress import Listener, Progress, Watch, gap_between
 from matching.search import Search
+from matching.weeks import tie_weeks
 
 EXACT_COLUMNS_MAX = 20_000
 """Up to so many columns all of them are put into one model, which proves the optimum."""
 STEPS_A_SECOND = 1_000_000
 COLUMNS_MAX = 9_000_000
-EXACT_PART, RELAX_PART, TELL_PART = 0.7, 0.3, 0.03
-RELAX_ROUNDS = 400
+EXACT_PART, RELAX_PART, TIE_PART, TELL_PART = 0.7, 0.12, 0.3, 0.03
+"""So much of the time is for the exact model at most; until these parts of the search bounds of days, then weeks."""
+RELAX_ROUNDS = TIE_ROUNDS = 400
 HURRY_PART, STOP_PART = 0.3, 0.4
 """Of the time, so much passes before enumerating hurries, and before it stops."""
 SEARCH_PART = 0.95
@@ -151,7 +153,8 @@ def prepare(problem: Problem) -> None:
     lattice = make_lattice(problem)
     annealing = Annealing(problem, lattice, build_greedily(problem, lattice), 0)
     annealing.run(watch, 0, inf, 1, lambda: setattr(watch, "interrupted", True))
-    relax(problem, int(problem.value.sum()), Watch(inf), inf, 2)
+    worst = int(problem.value.sum())
+    tie_weeks(problem, relax(problem, worst, Watch(inf), inf, 2), worst, Watch(inf), inf, 2)
     Search(problem, annealing.choice, np.zeros(len(problem.columns), np.int64), 0)
 
 
@@ -187,18 +190,24 @@ def _search(best: Incumbent, seconds: float, seed: int, workers: int) -> None:
             told = watch.seconds
 
     with ThreadPoolExecutor(1) as pool:
-        weight, stop = best.objective_cents * SCALE, begin + RELAX_PART * (seconds - begin)
-        relaxing = pool.submit(relax, problem, weight, watch, stop, RELAX_ROUNDS)
+        relaxing = pool.submit(_relax, problem, best.objective_cents * SCALE, watch, begin, seconds)
         annealing.run(watch, begin, end, max(1, workers - 1), lambda: tell(annealing.choice), relaxing.done)
         bound = relaxing.result()
     if problem.columns.complete:
-        best.prove(bound.weight, "Lagrangian relaxation of all columns by provider and day")
+        best.prove(bound.weight, "Lagrangian relaxation of all columns by provider")
     annealing.run(watch, begin, end, workers, lambda: tell(annealing.choice))
     best.offer(annealing.choice)
     if watch.seconds < seconds and not watch.interrupted:
         search = Search(problem, best.choice, bound.regret, seed)
         search.run(watch, seconds, workers, lambda: tell(search.standing.choice()))
         best.offer(search.standing.choice())
+
+
+def _relax(problem: Problem, weight: int, watch: Watch, begin: float, seconds: float) -> Bound:
+    """The bound that is found in its part of the search; `weight` is a plan's."""
+    relax_until, tie_until = (begin + part * (seconds - begin) for part in (RELAX_PART, TIE_PART))
+    bound = relax(problem, weight, watch, relax_until, RELAX_ROUNDS)
+    return tie_weeks(problem, bound, weight, watch, tie_until, TIE_ROUNDS)
 
 
 def _start_from_pins(best: Incumbent, seconds: float, seed: int) -> None:
