@@ -33,7 +33,7 @@ EXACT_COLUMNS_MAX = 20_000
 """Up to so many columns all of them are put into one model, which proves the optimum."""
 STEPS_A_SECOND = 1_000_000
 COLUMNS_MAX = 9_000_000
-EXACT_PART, RELAX_PART, TIE_PART, TELL_PART = 0.7, 0.12, 0.3, 0.03
+EXACT_PART, RELAX_PART, TIE_PART, TELL_PART = 0.7, 0.12, 0.2, 0.03
 """So much of the time is for the exact model at most; until these parts of the search bounds of days, then weeks."""
 RELAX_ROUNDS = TIE_ROUNDS = 400
 HURRY_PART, STOP_PART = 0.3, 0.4
