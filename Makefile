@@ -61,7 +61,7 @@ bench: setup ## measure the matcher beside its rivals on small cities, in about 
 bench-matching: setup ## measure the matcher beside its rivals on cities of 200 to 20,000 needs (BENCH="..." changes it)
 	$(RUN)/python -m tests.benchmarks.matching $(BENCH)
 
-bench-billing: setup ## measure the close of a month with 100,000 sessions, and its statements as PDF
+bench-billing: setup ## measure the close of a month with 100,000 sessions, and its receipts as PDF
 	$(RUN)/python -m tests.benchmarks.billing
 
 messages: setup ## gather the words on screen into the catalogues

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col
 
 from billing import ledger
-from billing.gateway import Returned
+from billing.gateway import GatewayError, Returned
 from billing.webhooks import Event
 from marketplace.db import Scope, set_scope
 from marketplace.jobs import defer, job
@@ -23,6 +23,8 @@ from marketplace.statements.posting import post
 from marketplace.statements.returns import record_dispute, record_refund
 
 NO_MUNICIPALITY = ""
+UNKNOWN = "resource_missing"
+"""Stripe's word for an object that it does not have (any more): an event about it says nothing of ours."""
 
 
 def receive_event(session: Session, event: Event, now: datetime) -> bool:
@@ -48,9 +50,18 @@ def handle_event(session: Session, municipality_id: str, now: datetime, **argume
     event = session.get_one(StripeEvent, arguments["event_id"], with_for_update=True)
     if event.handled_at is not None:
         return
-    kind, about = event.type, event.payload
     event.handled_at = now
     session.flush()
+    try:
+        _take(session, now, event.type, event.payload)
+    except GatewayError as refused:
+        if refused.code != UNKNOWN:
+            raise
+
+
+def _take(session: Session, now: datetime, kind: str, about: dict[str, Any]) -> None:
+    if not about.get("id"):
+        return
     if kind.startswith("payment_intent."):
         _take_charge(session, now, str(about.get("id", "")))
     elif kind.startswith("refund."):

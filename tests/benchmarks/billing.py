@@ -88,7 +88,7 @@ def measure(mine: Installation) -> None:
 
 
 def measure_receipts(count: int) -> None:
-    """Statements as PDF on two processes."""
+    """Receipts as PDF on two processes."""
     from tests.benchmarks.receipts import print_receipts
 
     began = time.perf_counter()
@@ -96,7 +96,7 @@ def measure_receipts(count: int) -> None:
         sizes = list(pool.map(print_receipts, [count // 2, count - count // 2]))
     seconds = time.perf_counter() - began
     size = sum(sizes) / count / 1024
-    say(f"{count} statements as PDF: {seconds:.1f} s, {count / seconds:.0f} a second, {size:.0f} kB each")
+    say(f"{count} receipts as PDF: {seconds:.1f} s, {count / seconds:.0f} a second, {size:.0f} kB each")
 
 
 @contextmanager

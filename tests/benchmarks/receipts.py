@@ -1,16 +1,16 @@
-"""Statements as PDF/UA, as fast as one process prints them."""
+"""Receipts as PDF/UA, as fast as one process prints them."""
 
+import json
 from datetime import UTC, date, datetime
-from uuid import UUID
+from typing import Any
 
 from flask import Flask
 
+from marketplace.documents.models import Document, DocumentKind
+from marketplace.documents.paper import document_pdf
 from marketplace.i18n import init_i18n
-from marketplace.statements.documents import statement_pdf
-from marketplace.statements.models import Payment, PaymentState, Statement, StatementState
-from marketplace.statements.queries import GroupLines, LineFacts, StatementFacts
 
-NOVEMBER, AT = date(2026, 11, 1), datetime(2026, 12, 1, tzinfo=UTC)
+ISSUED_ON, AT = date(2026, 12, 8), datetime(2026, 12, 8, tzinfo=UTC)
 
 
 def print_receipts(count: int) -> int:
@@ -18,50 +18,63 @@ def print_receipts(count: int) -> int:
     app = Flask(__name__)
     init_i18n(app)
     with app.test_request_context():
-        return sum(len(_print(number)) for number in range(count))
+        return sum(
+            len(document_pdf(_receipt(number), "Reggio Emilia", {"matematica": "maths"})) for number in range(count)
+        )
 
 
-def _print(number: int) -> bytes:
-    family = f"Famiglia {number}"
-    return statement_pdf(_facts(number), family, "Via Emilia 1", "Reggio Emilia", {"matematica": "maths"}, AT.date())
-
-
-def _facts(number: int) -> StatementFacts:
-    """Four meetings in a group of three."""
-    statement = Statement(
-        municipality_id="035033",
-        id=UUID(int=number),
-        household_id=UUID(int=1),
-        month=NOVEMBER,
-        year=2026,
-        number=number,
-        state=StatementState.PAID,
-        total_cents=5200,
-        due_on=date(2026, 12, 8),
-        closed_at=AT,
-        paid_at=AT,
-    )
-    payment = Payment(
-        municipality_id="035033",
-        statement_id=statement.id,
-        household_id=UUID(int=1),
-        cents=5200,
-        state=PaymentState.SUCCEEDED,
-        updated_at=AT,
-    )
-    why = {
-        "attendance": "present",
-        "cost_cents": 3900,
-        "seats": 3,
-        "shares": [1300] * 3,
-        "mine": 0,
-        "equal": True,
-        "cap_cents": 1400,
-        "held_cents": 0,
-    }
-    lines = [
-        LineFacts(date(2026, 11, day), "meeting", 1300, 0, 0, 1300, alone_cents=3000, explanation=why)
+def _receipt(number: int) -> Document:
+    """Four meetings, paid by card."""
+    rows = [
+        {
+            "on": f"2026-11-{day:02d}",
+            "service": "tutoring",
+            "topic": "maths",
+            "person": "Luca",
+            "minutes": 90,
+            "cents": 1300,
+        }
         for day in (3, 10, 17, 24)
     ]
-    group = GroupLines("tutoring", "maths", "Laura Neri", "Luca", tuple(lines))
-    return StatementFacts(statement, (payment,), (group,))
+    content: dict[str, Any] = {
+        "issuer": {
+            "name": "Laura Neri",
+            "street": "Via Roma 2",
+            "postal_code": "42121",
+            "town": "Reggio Emilia",
+            "province": "RE",
+            "tax_code": "NRELRA80A41H223Z",
+            "vat_number": None,
+            "vat_percent": None,
+            "regime": "occasional",
+            "is_third_sector": False,
+        },
+        "payer": {
+            "given_name": "Maria",
+            "family_name": f"Famiglia {number}",
+            "street": "Via Emilia 1",
+            "tax_code": "RSSMRA85D41A794Y",
+        },
+        "statement": f"{number}/2026",
+        "month": "2026-11-01",
+        "rows": rows,
+        "paid": [{"on": "2026-12-08", "cents": 5200, "by_bank": False, "reference": f"pi_{number}"}],
+        "notes": [],
+        "original": None,
+        "taxable_cents": 4800,
+        "vat_cents": 0,
+        "passed_on_cents": 400,
+        "stamp_cents": 0,
+    }
+    return Document(
+        municipality_id="035033",
+        kind=DocumentKind.RECEIPT,
+        issuer="provider:x",
+        year=2026,
+        number=number,
+        subject=f"receipt:{number}",
+        issued_on=ISSUED_ON,
+        issued_at=AT,
+        total_cents=5200,
+        content=json.dumps(content),
+    )
