@@ -11,7 +11,15 @@ from marketplace.accounts.models import Municipality, PolicyVersion, Role
 from marketplace.accounts.sign_in import add_user, appoint
 from marketplace.db import Scope, set_scope
 from marketplace.demo.geography import Quarter, make_quarters
-from marketplace.demo.people import choose_house, hours, make_family, make_means_test, make_need, make_provider
+from marketplace.demo.people import (
+    choose_house,
+    hours,
+    make_family,
+    make_means_test,
+    make_need,
+    make_provider,
+    vat_number,
+)
 from marketplace.households.models import Household
 from marketplace.places.atlas import City, find_city, population_by_age
 from marketplace.places.models import Address, CalendarEntry, CalendarKind, Venue
@@ -96,6 +104,7 @@ def _municipality(session: Session, city: City, now: datetime) -> Municipality:
     session.flush()
     set_scope(session, Scope(city.istat))
     settings = {"phone": "0522 000 000", "email": f"servizi@{DOMAIN}", "walk_km_max": "0.25"}
+    settings |= {"pagopa_creditor": vat_number(0), "postal_code": "42121"}
     session.add(
         PolicyVersion(
             municipality_id=city.istat, valid_from=date(now.year - 1, 1, 1), settings=settings, created_at=now

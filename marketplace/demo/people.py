@@ -5,8 +5,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
+from stdnum import luhn
+
 from marketplace.demo.geography import House, Quarter
 from marketplace.demo.names import FAMILY, GIVEN, make_tax_code
+from marketplace.documents.models import WITH_VAT_NUMBER, TaxProfile, TaxRegime
 from marketplace.households.models import Household, MeansTest, MeansTestState, Person
 from marketplace.needs.models import Need, Service
 from marketplace.places.models import Venue
@@ -187,7 +190,33 @@ def make_provider(
         ProviderVenue(municipality_id=municipality_id, provider_id=provider.id, venue_id=venue.id)
         for venue in rng.sample(fitting, min(len(fitting), rng.randint(2, 4)))
     ]
-    return [provider, decision, offer, *links]
+    return [provider, decision, offer, *links, _tax_profile(provider, service)]
+
+
+def _tax_profile(provider: Provider, service: Service) -> TaxProfile:
+    """How a made-up provider stands with tax: teachers are exempt, carers flat, sitters have no VAT number."""
+    number = int(provider.code.lstrip("Q"))
+    regime = {Service.TUTORING: TaxRegime.EXEMPT, Service.HOME_CARE: TaxRegime.FLAT}.get(service, TaxRegime.OCCASIONAL)
+    if regime is TaxRegime.OCCASIONAL and number % 3 == 0:
+        regime = TaxRegime.LIBRETTO
+    return TaxProfile(
+        municipality_id=provider.municipality_id,
+        provider_id=provider.id,
+        regime=regime,
+        vat_number=vat_number(number) if regime in WITH_VAT_NUMBER else None,
+        legal_name=provider.name,
+        street=provider.address[:60],
+        postal_code="42121",
+        town="Reggio Emilia",
+        province="RE",
+        created_at=provider.created_at,
+    )
+
+
+def vat_number(number: int) -> str:
+    """A made-up VAT number that checks; its office is none of Italy's."""
+    digits = f"{9_000_000 + number:07d}999"
+    return digits + str(luhn.calc_check_digit(digits))
 
 
 def _terms(rng: random.Random, service: Service) -> dict[str, Any]:
