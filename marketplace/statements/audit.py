@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from billing import ledger
-from billing.gateway import BalanceLine
+from billing.answers import BalanceLine
 from marketplace.statements.bills import MeetingBill, iter_billed, iter_corrected
 from marketplace.statements.corrections import billed_figures, figures, posted
 from marketplace.statements.models import MonthClosing

@@ -10,7 +10,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from billing import ledger
-from billing.gateway import GatewayError, GatewayUnavailableError
+from billing.answers import GatewayError, GatewayUnavailableError
 from marketplace.accounts.models import Actor
 from marketplace.accounts.operations import record
 from marketplace.errors import Conflict, NotFound, Rejected

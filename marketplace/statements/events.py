@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col
 
 from billing import ledger
-from billing.gateway import GatewayError, Returned
+from billing.answers import GatewayError, Returned
 from billing.webhooks import Event
 from marketplace.db import Scope, set_scope
 from marketplace.jobs import defer, job

@@ -2,7 +2,8 @@
 
 from procrastinate import RetryStrategy
 
-from billing.gateway import Gateway, GatewayUnavailableError
+from billing.answers import GatewayUnavailableError
+from billing.gateway import Gateway
 
 AGAIN = RetryStrategy(max_attempts=12, exponential_wait=4)
 

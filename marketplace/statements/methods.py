@@ -5,7 +5,8 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from billing.gateway import Gateway, HostedPage, SavedMethod
+from billing.answers import HostedPage, SavedMethod
+from billing.gateway import Gateway
 from marketplace.accounts.models import Actor
 from marketplace.accounts.operations import record
 from marketplace.errors import NotFound

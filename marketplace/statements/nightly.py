@@ -6,7 +6,7 @@ from typing import Any
 from procrastinate import RetryStrategy
 from sqlmodel import Session, col, select
 
-from billing.gateway import BalanceLine, GatewayUnavailableError
+from billing.answers import BalanceLine, GatewayUnavailableError
 from marketplace.accounts.models import Appointment, Role, User
 from marketplace.jobs import every, job
 from marketplace.messages.operations import Recipient, tell

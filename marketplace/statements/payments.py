@@ -14,7 +14,8 @@ from procrastinate.types import JSONDict
 from sqlmodel import Session, col, select
 
 from billing import ledger
-from billing.gateway import Charge, ChargeStatus, Gateway, GatewayError, GatewayUnavailableError
+from billing.answers import Charge, ChargeStatus, GatewayError, GatewayUnavailableError
+from billing.gateway import Gateway
 from marketplace.households.models import Household
 from marketplace.jobs import defer, defer_each, job
 from marketplace.messages.operations import Recipient, tell

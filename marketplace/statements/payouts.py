@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from billing import ledger
-from billing.gateway import GatewayError, GatewayUnavailableError
+from billing.answers import GatewayError, GatewayUnavailableError
 from marketplace.accounts.policy import get_policy
 from marketplace.jobs import defer, defer_each, job
 from marketplace.providers.models import Provider

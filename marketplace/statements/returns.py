@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from billing import ledger
-from billing.gateway import Returned
+from billing.answers import Returned
 from marketplace.slots.calendar import local_day
 from marketplace.statements.models import (
     ASKED,

@@ -9,7 +9,8 @@ from flask import Blueprint, Response, current_app, flash, redirect, render_temp
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from billing.gateway import Gateway, GatewayError, GatewayUnavailableError
+from billing.answers import GatewayError, GatewayUnavailableError
+from billing.gateway import Gateway
 from billing.webhooks import ForgedEventError, read_event
 from marketplace.accounts.models import Municipality, Role
 from marketplace.accounts.policy import get_policy

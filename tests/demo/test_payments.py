@@ -12,7 +12,8 @@ from uuid import uuid4
 import pytest
 import stripe
 
-from billing.gateway import ChargeStatus, Gateway, GatewayError, GatewayUnavailableError
+from billing.answers import ChargeStatus, GatewayError, GatewayUnavailableError
+from billing.gateway import Gateway
 from billing.webhooks import ForgedEventError, read_event
 from marketplace.demo.payments.webhooks import signature
 from tests.stand_in import StandIn, running

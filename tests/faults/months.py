@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlalchemy import Engine, text
 from sqlmodel import Session, col, select
 
-from billing.gateway import GatewayError
+from billing.answers import GatewayError
 from billing.webhooks import Event
 from marketplace.accounts.models import Actor, Role
 from marketplace.demo.payments import behaviour

@@ -10,7 +10,8 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from billing import ledger
-from billing.gateway import Gateway, GatewayUnavailableError
+from billing.answers import GatewayUnavailableError
+from billing.gateway import Gateway
 from billing.webhooks import Event
 from marketplace.accounts.models import Actor
 from marketplace.demo.payments import behaviour, hosted

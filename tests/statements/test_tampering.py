@@ -12,7 +12,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 from sqlmodel import Session
 
-from billing.gateway import BalanceLine
+from billing.answers import BalanceLine
 from marketplace.postgres import Server
 from marketplace.sealed import keyring
 from marketplace.statements import gateways
