@@ -21,12 +21,16 @@ class PortUnavailable(CannotRun):
 
 
 def bind(port: int) -> socket.socket:
-    """A socket bound to 127.0.0.1:`port` (0: any free one), which does not listen yet; raises PortUnavailable."""
+    """A socket that listens on 127.0.0.1:`port` (0: any free one) and keeps callers waiting; raises PortUnavailable.
+
+    It listens at once: a port that is only bound another one could still bind, while the first makes its city.
+    """
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((HOST, port))
         _refuse_if_somebody_listens(port)
+        bound.listen()
     except (OSError, OverflowError) as problem:
         bound.close()
         if isinstance(problem, OSError) and problem.errno == errno.EADDRINUSE:

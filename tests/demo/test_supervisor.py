@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from marketplace.serving import PortUnavailable, bind
 from tests.test_processes import runs, soon
 
 MARKETPLACE = Path(sys.executable).with_name("marketplace")
@@ -108,6 +109,11 @@ def test_ctrl_c_ends_all_in_peace(demo: Demo) -> None:
     demo.process.send_signal(signal.SIGINT)
     assert demo.process.wait(30) == 0
     assert soon(lambda: not processes_of(demo.var))
+
+
+def test_a_port_is_taken_from_the_first_second_on() -> None:
+    with bind(0) as first, pytest.raises(PortUnavailable, match="già in uso"):
+        bind(first.getsockname()[1])
 
 
 def test_a_demo_is_refused_in_production(tmp_path: Path) -> None:
