@@ -5,8 +5,8 @@ from alembic import op
 
 from marketplace.migrations.later import guard
 
-revision = "0020"
-down_revision = "0040"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
