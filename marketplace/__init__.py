@@ -80,7 +80,7 @@ def create_app(settings: Settings, database_url: str) -> Application:
         SECRET_KEY=settings.keys[0],
         SECRET_KEY_FALLBACKS=list(settings.keys[1:]),
         SETTINGS=settings,
-        SQLALCHEMY_ENGINES={"default": database_url},
+        SQLALCHEMY_ENGINES={"default": {"url": database_url, "pool_pre_ping": True}},  # the server may have restarted
         MAX_CONTENT_LENGTH=12 * 1024 * 1024,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.production,
