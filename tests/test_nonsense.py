@@ -16,7 +16,7 @@ NUL = "\x00"
 
 def faults(client: FlaskClient, path: str, has_form: bool) -> list[tuple[str, str]]:
     """(path, text) of what the server could not answer: every field with nonsense in it, twice over."""
-    names = sorted(set(re.findall(r'name="([^"]+)"', client.get(path).text)))
+    names = sorted(set(re.findall(r'name="([^"]+)"', client.get(path).data.decode(errors="replace"))))
     found = [
         (path, text[:20])
         for text in NONSENSE

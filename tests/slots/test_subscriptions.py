@@ -88,10 +88,13 @@ def test_an_address_ends_with_its_owners_place_in_the_household(app: Application
     assert app.test_client().get(path).status_code == 404
 
 
-@pytest.mark.parametrize("path", [f"/calendario/{CITY}/x.ics", "/calendario/051002/x.ics", "/calendario/x/%00.ics"])
-def test_a_guessed_address_shows_nothing(parent: FlaskClient, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [(f"/calendario/{CITY}/x.ics", 404), ("/calendario/051002/x.ics", 404), ("/calendario/x/%00.ics", 422)],
+)
+def test_a_guessed_address_shows_nothing(parent: FlaskClient, path: str, status: int) -> None:
     parent.post("/calendario/indirizzo")
-    assert parent.get(path).status_code == 404
+    assert parent.get(path).status_code == status
 
 
 def test_the_secret_lies_sealed(app: Application, parent: FlaskClient) -> None:
