@@ -97,10 +97,11 @@ def _more_families(session: Session, now: datetime, size: Size) -> None:
 
 
 def _appoint_people(session: Session, now: datetime) -> None:
-    """Who can sign in: two families with a proposal to decide on, one in a running group, a provider with groups."""
+    """Who can sign in: two families to decide on what saves most, one in a running group, a provider with groups."""
     known = select(Appointment.id).where(Appointment.municipality_id == REGGIO_EMILIA, Appointment.role == Role.FAMILY)
     if session.exec(known).first() is not None:
         return
+    saved = func.coalesce(Proposal.alone_cents, Proposal.share_cents) - Proposal.share_cents
     deciding = (
         select(Proposal.household_id)
         .where(
@@ -108,7 +109,7 @@ def _appoint_people(session: Session, now: datetime) -> None:
             Proposal.state == ProposalState.PROPOSED,
             Proposal.subsidy_cents > 0,
         )
-        .order_by(col(Proposal.id))
+        .order_by(saved.desc(), col(Proposal.id))
     )
     billed = select(Statement.household_id).where(Statement.municipality_id == REGGIO_EMILIA)
     shared = select(Membership.slot_id).group_by(col(Membership.slot_id)).having(func.count() > 1)
