@@ -10,7 +10,7 @@ RUN := $(VENV)/bin
 PIP := $(RUN)/python -m pip install --quiet --disable-pip-version-check
 UV := VIRTUAL_ENV=$(VENV) $(RUN)/uv
 CATALOGUES := $(wildcard marketplace/translations/*/LC_MESSAGES/messages.po)
-PYTEST := timeout --foreground 3000 $(RUN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
+PYTEST := timeout --foreground 3000 $(RUN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 APT := DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends
 
 unexport PYTHONDONTWRITEBYTECODE  # without compiled modules a start takes seconds longer

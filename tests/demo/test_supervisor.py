@@ -21,7 +21,7 @@ from tests.test_processes import runs, soon
 MARKETPLACE = Path(sys.executable).with_name("marketplace")
 START_SECONDS = 300
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("one demo")]
+pytestmark = pytest.mark.slow
 
 
 @dataclass

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.journeys.conftest import assert_accessible, enter_as
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("family journey")]
+pytestmark = pytest.mark.browser
 DECIDING, RUNNING, DECIDING_TOO = 0, 1, 2
 
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.journeys.conftest import DESKTOP, assert_accessible, enter_as
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("officer journey")]
+pytestmark = pytest.mark.browser
 ROUND_SECONDS = 180
 
 

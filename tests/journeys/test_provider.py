@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.journeys.conftest import Site, assert_accessible, enter_as
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("provider journey")]
+pytestmark = pytest.mark.browser
 
 
 def last_meeting(site: Site) -> str:

@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 
 from tests.journeys.conftest import DESKTOP, PHONE, assert_accessible, enter_as
 
-pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.xdist_group("walk")]
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 STARTS = {
     "nobody": "/",
     "family": "/oggi",
