@@ -25,6 +25,8 @@ SIGNED_IN = frozenset({"signed in"})
 CITY = ZoneInfo("Europe/Rome")
 ACTING = "acting"  # of the session: for which household an operator acts, why, and its initials
 STAFF = (Role.OFFICER, Role.OPERATOR, Role.ADMINISTRATOR)
+# The same for everybody: answered without asking who it is, and so without a database.
+ACTORLESS = ("assets", "health")
 # Endpoints of libraries, which have no decorator of ours: static files are for all.
 LIBRARY_ENDPOINTS = ("assets.", "static")
 
@@ -60,7 +62,7 @@ class Application(Flask):
     """Flask, with one commit per request inside the dispatch, so that a constraint still becomes a Conflict."""
 
     def dispatch_request(self) -> ResponseReturnValue:
-        if request.blueprint == "assets":  # the same bytes for everybody: no actor, no database
+        if request.blueprint in ACTORLESS:
             return super().dispatch_request()
         g.actor = _find_actor()
         if _holds_nul():
