@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from matching.arrays import HOMES, City, Ints, Table
-from matching.bounds import Bound
+from matching.arrays import City, Ints, Table
+from matching.bounds import Bound, sort_days
 from matching.candidates import DAYS
 from matching.columns import Columns
 from matching.compiled import compiled, inner
-from matching.groups import DAY, END, MEMBERS, NEED, PLACE, START
+from matching.groups import DAY, END, MEMBERS, NEED, START
 from matching.problem import Problem
 from matching.progress import Watch
 
@@ -35,7 +35,8 @@ class Ground(NamedTuple):
 
     The columns of provider p by day and start are `order[order_from[p]:order_from[p + 1]]`. A pair is a provider and a
     need that some column of its has: member row r is of pair `pair[r]`, those of p are `pair_from[p]` to
-    `pair_from[p + 1]`, and `pair_need` is the need.
+    `pair_from[p + 1]`, and `pair_need` is the need. `place[c]` is column c's place among its provider's, all numbers
+    below `places`, -1 for homes.
     """
 
     order: Ints
@@ -43,6 +44,8 @@ class Ground(NamedTuple):
     pair: Table
     pair_from: Ints
     pair_need: Ints
+    place: Ints
+    places: int
 
 
 class Prices(NamedTuple):
@@ -80,7 +83,8 @@ def make_ground(problem: Problem) -> Ground:
     owner = np.repeat(columns.provider.astype(np.int64), columns.table[:, MEMBERS])
     pairs, pair = np.unique(owner * needs + columns.members[:, NEED], return_inverse=True)
     pair_from = np.searchsorted(pairs, np.arange(providers + 1) * needs)
-    return Ground(order, order_from, pair.astype(np.int32), pair_from, pairs % needs)
+    days = sort_days(problem)
+    return Ground(order, order_from, pair.astype(np.int32), pair_from, pairs % needs, days.place, days.places)
 
 
 @inner
@@ -115,11 +119,12 @@ def _fill(
     """Fill the week's gains, what may follow each column, and its best days; their sum."""
     units, first_at, total = city.units, week.first_at, 0
     free, best = np.zeros(units + 1, np.int64), np.full(units + 1, -1, np.int64)
+    at, first = np.zeros((ground.places, units + 1), np.int64), np.zeros((ground.places, units + 1), np.int64)
     for day in range(DAYS):
         begin, end = first_at[day, 0], first_at[day + 1, 0]
-        free[:], best[:], done = 0, -1, units
+        free[:], best[:], at[:], done = 0, -1, -1, units
         for k in range(end - 1, begin - 1, -1):
-            row = columns.table[week.column[k]]
+            row, where = columns.table[week.column[k]], ground.place[week.column[k]]
             start, over = row[START], row[END]
             gain = _gain(columns, ground, prices, weight, week.column[k], time)
             while done > start:
@@ -128,11 +133,12 @@ def _fill(
                     free[done], best[done] = free[done + 1], best[done + 1]
             t = min(units, over + gap)
             after, link = free[t], best[t]
-            if row[PLACE] != HOMES:
-                for other in range(first_at[day, over], first_at[day, t]):
-                    is_here = columns.table[week.column[other], PLACE] == row[PLACE]
-                    if is_here and week.gain[other] + week.after[other] > after:
-                        after, link = week.gain[other] + week.after[other], other
+            if where >= 0:
+                for u in range(over, t):
+                    if at[where, u] > after:
+                        after, link = at[where, u], first[where, u]
+                if gain + after >= at[where, start]:
+                    at[where, start], first[where, start] = gain + after, k
             week.gain[k], week.after[k], week.link[k] = gain, after, link
             if gain + after > free[start]:
                 free[start], best[start] = gain + after, k
@@ -272,6 +278,7 @@ def week_regrets(city: City, columns: Columns, ground: Ground, prices: Prices, w
     """Write down how much worse than the best a week is at least if it has the column."""
     units = city.units
     free, pending = np.zeros(units + 1, np.int64), np.zeros(units + 1, np.int64)
+    at = np.zeros((ground.places, units + 1), np.int64)
     for provider in range(len(city.providers)):
         begin, end = ground.order_from[provider], ground.order_from[provider + 1]
         gap = city.providers[provider].gap
@@ -279,18 +286,17 @@ def week_regrets(city: City, columns: Columns, ground: Ground, prices: Prices, w
         _fill(city, columns, ground, prices, weight, week, gap, prices.time[provider])
         before = np.zeros(end - begin, np.int64)
         for day in range(DAYS):
-            free[:], pending[:], done = 0, 0, 0
+            free[:], pending[:], at[:], done = 0, 0, -1, 0
             for k in range(week.first_at[day, 0], week.first_at[day + 1, 0]):
-                row = columns.table[week.column[k]]
+                row, where = columns.table[week.column[k]], ground.place[week.column[k]]
                 while done < row[START]:
                     done += 1
                     free[done] = max(free[done - 1], pending[done])
                 before[k] = free[max(0, row[START] - gap)]
-                if row[PLACE] != HOMES and gap:
-                    for other in range(week.first_at[day, 0], k):
-                        its = columns.table[week.column[other]]
-                        if its[PLACE] == row[PLACE] and row[START] - gap < its[END] <= row[START]:
-                            before[k] = max(before[k], before[other] + week.gain[other])
+                if where >= 0:
+                    for u in range(max(0, row[START] - gap) + 1, row[START] + 1):
+                        before[k] = max(before[k], at[where, u])
+                    at[where, row[END]] = max(at[where, row[END]], before[k] + week.gain[k])
                 pending[row[END]] = max(pending[row[END]], before[k] + week.gain[k])
                 regret[week.column[k]] = week.best[day] - before[k] - week.gain[k] - week.after[k]
 
