@@ -24,15 +24,16 @@ help: ## say what there is
 	@echo
 	@echo "  PORT=$(PORT) and VAR=$(VAR) (the folder with all data) can be set: make demo PORT=8001 VAR=/srv/condiviso"
 
-setup: $(VENV)/ready $(CATALOGUES:.po=.mo) ## make .venv with everything the project needs
+setup: $(VENV)/ready $(VENV)/compiled $(CATALOGUES:.po=.mo) ## make .venv with everything the project needs
 
 demo: setup ## run a synthetic city on 127.0.0.1:PORT until Ctrl-C
 	@VAR="$(VAR)" PORT="$(PORT)" exec $(RUN)/marketplace demo
 
-test: check chromium ## run every check and every test but the long suites
+test: $(VENV)/ready chromium ## run every check and every test but the long suites
+	@$(MAKE) --no-print-directory --jobs=2 setup check
 	$(PYTEST) -m "not long"
 
-check: setup ## run the static checks: style, types, who may import whom, templates
+check: $(VENV)/ready ## run the static checks: style, types, who may import whom, templates
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
@@ -100,6 +101,9 @@ $(VENV)/ready: requirements.lock pyproject.toml
 				$(PIP) --no-deps --no-build-isolation --use-pep517 --require-hashes -r requirements.lock; }
 	@$(PIP) --no-deps --no-build-isolation --no-index --editable .
 	@$(RUN)/python -c "import marketplace.cli"  # compiles what every command imports
+	@touch $@
+
+$(VENV)/compiled: $(VENV)/ready $(wildcard matching/*.py)
 	@echo "Compiling the matcher ..."
 	@$(RUN)/python -m matching.warm
 	@touch $@
