@@ -18,7 +18,7 @@ STARTS = {
     "administrator": "/gestione",
 }
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d{2}(-\d{2})?")
-NO_PAGE = re.compile(r"\.(pdf|json|geojson|ics|csv|zip|webmanifest)$")
+NO_PAGE = re.compile(r"\.(pdf|json|geojson|ics|csv|xml|zip|webmanifest)$")
 SMALLEST = 320
 TARGETS = """() => [...document.querySelectorAll('main .btn, main button, main summary, main select, nav a')]
     .filter(one => one.offsetParent && one.tabIndex >= 0 && one.getBoundingClientRect().height < 43.5)
