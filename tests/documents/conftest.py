@@ -1,24 +1,5 @@
-"""The city of the statements' tests, whose people have tax codes."""
+"""The city of the statements' tests, and Stripe's stand-in behind it."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from tests.statements.conftest import city, stand_in
 
-import pytest
-from sqlmodel import Session
-
-from marketplace.statements import gateways
-from tests.stand_in import StandIn, running
-from tests.statements.world import City, build
-
-
-@pytest.fixture
-def city(session: Session) -> City:
-    return build(session)
-
-
-@pytest.fixture
-def stand_in(tmp_path: Path) -> Iterator[StandIn]:
-    with running(tmp_path) as up:
-        gateways.pay_through(up.gateway)
-        yield up
-        gateways.pay_through(None)
+__all__ = ["city", "stand_in"]
