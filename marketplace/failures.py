@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from flask import Flask, current_app, jsonify, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
+from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
@@ -79,10 +80,23 @@ def _answer(status: int, advice: Advice, reason: str = "") -> ResponseReturnValu
     return render_template("errors/error.html", status=status, title=title, text=text), status
 
 
+def words_of(error: MarketplaceError) -> str:
+    """The refusal's own sentence, in the reader's language."""
+    return str(gettext(error.message, **error.values))
+
+
+def show_on(form: FlaskForm, error: MarketplaceError, otherwise: str = "") -> None:
+    """Say a refusal beside the field that it is about, else beside `otherwise`, else above the whole form."""
+    field = form._fields.get(error.field or otherwise)
+    if field is None:
+        form.form_errors.append(words_of(error))
+    else:
+        field.errors = [words_of(error)]
+
+
 def refused(error: MarketplaceError) -> ResponseReturnValue:
     """A rule said no: its own sentence, with its status."""
-    words = gettext(error.message)
-    return _answer(error.status, FAILURES[error.status], words % error.values if error.values else words)
+    return _answer(error.status, FAILURES[error.status], words_of(error))
 
 
 def expired(_: CSRFError) -> ResponseReturnValue:

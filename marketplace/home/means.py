@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from marketplace.accounts.models import Role
 from marketplace.db import db
 from marketplace.errors import NotFound, Rejected
+from marketplace.failures import show_on
 from marketplace.households.means_tests import list_means_tests
 from marketplace.households.models import Household
 from marketplace.statements.means_corrections import correct_means_test
@@ -32,7 +33,7 @@ def correct(household_id: str) -> ResponseReturnValue:
                 form.reason.data, form.attestation.data or "",
             )  # fmt: skip
         except Rejected as error:
-            form.from_day.errors = [_(error.message)]
+            show_on(form, error, "from_day")
         else:
             flash(_("ISEE corretto: la differenza va nel prossimo estratto conto della famiglia."), "success")
             return redirect(url_for("vouchers.means_tests"), code=303)

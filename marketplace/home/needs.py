@@ -60,12 +60,18 @@ def show(need_id: str) -> str:
         subjects=subjects(),
         proposal=find_proposal_of_need(db.session, need.municipality_id, need.id),
         outcome=find_outcome(db.session, need) if waiting else None,
-        at_work=find_round_at_work(db.session, need.municipality_id) if waiting else None,
+        is_in_round=waiting and _is_in_round(need),
         estimate=estimate(db.session, household, person, wish, today()) if waiting else None,
         neighbours=count_neighbours(db.session, household, need.service) if waiting else None,
         means_test=households.find_means_test(db.session, actor()),
         policy=get_policy(db.session, need.municipality_id, today()),
     )
+
+
+def _is_in_round(need: Need) -> bool:
+    """Whether the round at work can hold this need: one published after its start waits for the next."""
+    at_work = find_round_at_work(db.session, need.municipality_id)
+    return at_work is not None and need.created_at <= at_work.started_at
 
 
 @blueprint.get("/esigenze/<need_id>/posti")

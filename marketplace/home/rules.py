@@ -11,6 +11,7 @@ from marketplace.accounts.models import Role
 from marketplace.accounts.policy import get_policy
 from marketplace.db import db
 from marketplace.errors import MarketplaceError, NotFound
+from marketplace.failures import show_on
 from marketplace.filters import day
 from marketplace.i18n import language
 from marketplace.statements.simulation import simulate
@@ -66,7 +67,7 @@ def _publish(programme: Programme, rule: Rule, form: RuleForm) -> ResponseReturn
     try:
         publish_rule(db.session, actor(), now(), today(), programme.id, rule, form.valid_from.data)
     except MarketplaceError as error:
-        form.valid_from.errors = [_(error.message) % error.values if error.values else _(error.message)]
+        show_on(form, error, "valid_from")
         return None
     flash(_("Regola pubblicata: vale da %(day)s.", day=day(form.valid_from.data, locale=language())), "success")
     return redirect(url_for("vouchers.change", programme_id=programme.id), code=303)

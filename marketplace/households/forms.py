@@ -151,7 +151,7 @@ class ContactsForm(FlaskForm):
     """How a family is reached."""
 
     email = StringField(
-        _("Email"), filters=[strip], validators=[Optional(), Email(_("Scrivi l'email per intero, con la @"))]
+        _("E-mail"), filters=[strip], validators=[Optional(), Email(_("Scrivi l'e-mail per intero, con la @"))]
     )
     phone = StringField(_("Telefono"), filters=[strip], validators=[Optional(), Length(max=40)])
 

@@ -10,6 +10,7 @@ from flask_security import current_user
 from marketplace.accounts.models import Municipality, Role
 from marketplace.db import db
 from marketplace.errors import MarketplaceError
+from marketplace.failures import show_on
 from marketplace.households import operations as households
 from marketplace.households.forms import ContactsForm, HomeForm, MeansTestForm, PersonForm, WelcomeForm
 from marketplace.pages import own_path
@@ -45,7 +46,7 @@ def register() -> ResponseReturnValue:
                 db.session, actor(), now(), form.applicant(current_user.email), home
             )
         except households.AlreadyRegistered as error:
-            form.tax_code.errors = [_(error.message)]
+            show_on(form, error, "tax_code")
         else:
             mine = list_appointments(current_user.id)
             session["appointment"] = next(str(one.id) for one in mine if one.household_id == household.id)

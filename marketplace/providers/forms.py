@@ -62,9 +62,9 @@ class ProfileForm(HomeForm):
     )
     tax_code = TaxCodeField(_("Codice fiscale"), validators=[DataRequired(_("Scrivi il tuo codice fiscale"))])
     email = EmailField(
-        _("Email"),
+        _("E-mail"),
         filters=[strip],
-        validators=[DataRequired(_("Scrivi la tua email")), Email(_("Scrivi l'email per intero, con la @"))],
+        validators=[DataRequired(_("Scrivi la tua e-mail")), Email(_("Scrivi l'e-mail per intero, con la @"))],
     )
     phone = StringField(
         _("Telefono"), filters=[strip], validators=[DataRequired(_("Scrivi un telefono")), Length(max=40)]

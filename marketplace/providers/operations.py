@@ -140,11 +140,13 @@ def add_offer(session: Session, by: Actor, now: datetime, terms: Terms, today: d
     if 0 < terms.rate_cents_per_hour < floor:
         raise BelowPayFloor(floor=f"{floor / 100:.2f} €".replace(".", ","))
     if terms.extra_seat_cents_per_hour > terms.rate_cents_per_hour:
-        raise Rejected(N_("Il supplemento per un posto in più non può superare la tariffa."))
+        raise Rejected(N_("Il supplemento per un posto in più non può superare la tariffa."), field="extra")
     if terms.seats_min > terms.seats_max:
-        raise Rejected(N_("I posti minimi non possono superare i posti massimi."))
-    if terms.level_min > terms.level_max or terms.age_min > terms.age_max:
-        raise Rejected(N_("Il primo valore di un intervallo non può superare il secondo."))
+        raise Rejected(N_("I posti minimi non possono superare i posti massimi."), field="seats_max")
+    if terms.level_min > terms.level_max:
+        raise Rejected(N_("La prima classe non può venire dopo l'ultima."), field="level_max")
+    if terms.age_min > terms.age_max:
+        raise Rejected(N_("L'età minima non può superare la massima."), field="age_max")
     offer = Offer(
         municipality_id=by.municipality_id,
         provider_id=provider.id,
@@ -212,7 +214,7 @@ def media_type_of(content: bytes) -> str | None:
 def add_document(
     session: Session, by: Actor, now: datetime, kind: DocumentKind, name: str, content: bytes, expires: date | None
 ) -> ProviderDocument:
-    """Keep a document, sealed. Raises Rejected for what is no PDF, PNG or JPEG, or is too large."""
+    """Keep a document, sealed. Raises Rejected for what is no PDF, PNG or JPEG, is too large, or has expired."""
     provider = get_own(session, by, lock=True)
     media_type = media_type_of(content)
     if media_type is None:
@@ -220,7 +222,9 @@ def add_document(
     if len(content) > DOCUMENT_BYTES_MAX:
         raise Rejected(N_("Il documento può pesare al massimo 10 MB: riducilo e riprova."))
     if kind == DocumentKind.CRIMINAL_RECORD and expires is None:
-        raise Rejected(N_("Scrivi la data di scadenza del certificato del casellario."))
+        raise Rejected(N_("Scrivi la data di scadenza del certificato del casellario."), field="expires")
+    if expires is not None and expires < now.date():
+        raise Rejected(N_("Questo documento è scaduto: carica quello in corso."), field="expires")
     document = ProviderDocument(
         municipality_id=by.municipality_id,
         provider_id=provider.id,
@@ -305,7 +309,10 @@ def decide(
     if state == Accreditation.ACCREDITED:
         expires = certificate_expires or provider.certificate_expires
         if expires is None or expires < now.date():
-            raise Rejected(N_("Serve un certificato del casellario valido: scrivi la data di scadenza."))
+            raise Rejected(
+                N_("Serve un certificato del casellario valido: scrivi la data di scadenza."),
+                field="certificate_expires",
+            )
         provider.certificate_expires = expires
     _decide(session, by, now, provider, state, reason.strip())
     if state in STOPPED:

@@ -5,11 +5,13 @@ from uuid import UUID
 from flask import Blueprint, Response, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_login import current_user
 
 from marketplace.accounts.models import Municipality, Role
 from marketplace.accounts.policy import get_policy
 from marketplace.db import db
 from marketplace.errors import MarketplaceError, NotFound
+from marketplace.failures import show_on
 from marketplace.hours import editor_of, read_editor
 from marketplace.providers import operations as providers
 from marketplace.providers.details import Profile
@@ -22,11 +24,6 @@ blueprint = Blueprint("providers", __name__)
 
 WAITING = (Accreditation.APPLIED, Accreditation.IN_REVIEW)
 KNOWN = (Accreditation.ACCREDITED, Accreditation.SUSPENDED, Accreditation.EXPIRED)
-
-
-def _words(error: MarketplaceError) -> str:
-    text = str(_(error.message))
-    return text % error.values if error.values else text
 
 
 @blueprint.get("/lavoro/accreditamento")
@@ -54,7 +51,7 @@ def profile() -> ResponseReturnValue:
     venues = providers.list_venues(db.session, actor().municipality_id)
     own = providers.get_own(db.session, actor()) if actor().role == Role.PROVIDER else None
     if own is None:
-        form = ProfileForm(venues, languages=["it"])
+        form = ProfileForm(venues, languages=["it"], name=current_user.name, email=current_user.email)
     else:
         form = ProfileForm.of(own, venues, [str(link.venue_id) for link in providers.list_venue_links(db.session, own)])
     municipality = db.session.get_one(Municipality, actor().municipality_id)
@@ -63,7 +60,7 @@ def profile() -> ResponseReturnValue:
         try:
             return _keep(form.profile(home), new=own is None)
         except MarketplaceError as error:
-            form.form_errors.append(_words(error))
+            show_on(form, error)
     return render_template("providers/profile.html", form=form, provider=own), 422 if form.errors else 200
 
 
@@ -98,7 +95,7 @@ def documents() -> ResponseReturnValue:
                 form.expires.data,
             )
         except MarketplaceError as error:
-            form.file.errors = [_words(error)]
+            show_on(form, error, "file")
         else:
             flash(_("Documento ricevuto."), "success")
             return redirect(url_for("providers.application"), code=303)
@@ -124,7 +121,7 @@ def offers() -> ResponseReturnValue:
         try:
             providers.add_offer(db.session, actor(), now(), form.terms(), today())
         except MarketplaceError as error:
-            form.rate.errors = [_words(error)]
+            show_on(form, error, "rate")
         else:
             flash(_("Offerta aggiunta: vale dal prossimo abbinamento."), "success")
             return redirect(url_for("providers.offers"), code=303)
@@ -205,7 +202,7 @@ def decide(provider_id: str) -> ResponseReturnValue:
                     db.session, actor(), now(), provider.id, wanted, form.reason.data or "", form.expires()
                 )
             except MarketplaceError as error:
-                form.reason.errors = [_words(error)]
+                show_on(form, error, "reason")
             else:
                 flash(_("Decisione registrata."), "success")
                 return redirect(url_for("providers.applications"), code=303)

@@ -6,6 +6,7 @@ from flask_babel import gettext as _
 
 from marketplace.accounts.models import Role
 from marketplace.db import db
+from marketplace.failures import show_on
 from marketplace.filters import moment
 from marketplace.i18n import language
 from marketplace.providers.models import Accreditation
@@ -25,7 +26,7 @@ def danger() -> ResponseReturnValue:
         try:
             until = safety.report_danger(db.session, actor(), now(), form.report_id(), form.seen())
         except safety.TooMany as refusal:
-            form.form_errors.append(_(refusal.message))
+            show_on(form, refusal)
         else:
             received = _("Segnalazione ricevuta. Un ufficio del Comune la legge e risponde entro %(moment)s.")
             flash(received % {"moment": moment(until, language())}, "success")

@@ -45,7 +45,9 @@ class ProgrammeForm(FlaskForm):
     percent = StringField(_("Percentuale della quota"), validators=[DataRequired(_("Scrivi la percentuale"))])
     cap = EurosField(_("Al massimo, l'ora e a persona"))
     total = EurosField(_("Budget in tutto"))
-    families_max = IntegerField(_("Famiglie con il buono, al massimo"), [Optional(), NumberRange(0, 1_000_000)])
+    families_max = IntegerField(
+        _("Famiglie con il buono, al massimo"), [Optional(), NumberRange(1, 1_000_000, _("Da 1 a 1.000.000"))]
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

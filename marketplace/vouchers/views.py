@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from marketplace.accounts.models import Role
 from marketplace.db import db
 from marketplace.errors import MarketplaceError
+from marketplace.failures import show_on
 from marketplace.households.inps import can_ask
 from marketplace.households.jobs import request_lookup
 from marketplace.providers.forms import SERVICES
@@ -41,7 +42,7 @@ def add() -> ResponseReturnValue:
         try:
             programmes.add_programme(db.session, actor(), now(), form.rule())
         except MarketplaceError as error:
-            form.code.errors = [_(error.message)]
+            show_on(form, error, "code")
         else:
             flash(_("Programma creato: vale dal prossimo abbinamento."), "success")
             return redirect(url_for("vouchers.list_all"), code=303)
@@ -58,7 +59,7 @@ def change(programme_id: str) -> ResponseReturnValue:
         try:
             programmes.change_programme(db.session, actor(), now(), today(), programme.id, form.rule())
         except MarketplaceError as error:
-            form.budget.errors = [_(error.message) % error.values if error.values else _(error.message)]
+            show_on(form, error, "budget")
         else:
             flash(_("Regola salvata: vale dal prossimo abbinamento. Chi ha già un posto tiene la sua."), "success")
             return redirect(url_for("vouchers.change", programme_id=programme.id), code=303)

@@ -1,10 +1,13 @@
 """A need is posted in four pages; a mistake is said, nothing typed is lost, and a double tap posts once."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from sqlmodel import select
 
 from marketplace.db import Scope, db, set_scope
 from marketplace.needs.models import Need, NeedDraft, NeedState
+from marketplace.rounds.models import Round, RoundState
 from tests.families import CITY, child, city, family, sign_in
 
 WHAT = {"service": "tutoring", "topic": "maths", "seats": "1"}
@@ -66,6 +69,20 @@ def test_four_pages_post_a_need(app, client, luca):
     assert "In attesa" in page.text
     assert "Matematica" in client.get("/esigenze").text
     assert "In attesa" in client.get("/oggi").text
+
+
+def test_a_round_at_work_is_promised_only_to_the_needs_that_it_holds(app, client, luca):
+    write(client, luca)
+    page = client.post(STEPS + "riepilogo", data={"notes": ""}).location
+    for hours, promised in ((-1, False), (1, True)):
+        with app.app_context():
+            set_scope(db.session, Scope(CITY))
+            for one in db.session.exec(select(Round)):
+                one.state = RoundState.FAILED
+            started = datetime.now(UTC) + timedelta(hours=hours)
+            db.session.add(Round(municipality_id=CITY, state=RoundState.SOLVED, started_at=started))
+            db.session.commit()
+        assert ("sta facendo un abbinamento" in client.get(page).text) is promised
 
 
 def test_a_double_tap_posts_once(app, client, luca):

@@ -1,7 +1,7 @@
 """A provider applies with documents, an officer decides, and every decision stays on record."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 
 import pytest
@@ -72,9 +72,15 @@ def test_an_application_is_sent_only_when_complete_and_only_once(session: Sessio
 
 
 def test_an_expired_certificate_does_not_complete_an_application(session: Session, provider: Actor) -> None:
-    providers.add_document(session, provider, NOW, DocumentKind.CRIMINAL_RECORD, "a.pdf", PDF, date(2026, 11, 22))
-    tasks = providers.tasks_of(session, providers.get_own(session, provider), TODAY)
-    assert [task.done for task in tasks if "casellario" in task.label] == [False]
+    with pytest.raises(Rejected) as refused:
+        yesterday = TODAY - timedelta(days=1)
+        providers.add_document(session, provider, NOW, DocumentKind.CRIMINAL_RECORD, "a.pdf", PDF, yesterday)
+    assert refused.value.field == "expires"
+    providers.add_document(session, provider, NOW, DocumentKind.CRIMINAL_RECORD, "a.pdf", PDF, TODAY)
+    own = providers.get_own(session, provider)
+    for day, done in ((TODAY, True), (TODAY + timedelta(days=1), False)):
+        tasks = providers.tasks_of(session, own, day)
+        assert [task.done for task in tasks if "casellario" in task.label] == [done]
 
 
 def test_an_officer_accredits_with_a_valid_certificate_and_says_why_when_not(session: Session, provider: Actor) -> None:
@@ -101,15 +107,17 @@ def test_an_officer_accredits_with_a_valid_certificate_and_says_why_when_not(ses
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"extra_seat_cents_per_hour": 1801},
-        {"seats_min": 6},
-        {"level_min": 13, "level_max": 1},
-        {"age_min": 20, "age_max": 10},
+        {"extra": {"extra_seat_cents_per_hour": 1801}},
+        {"seats_max": {"seats_min": 6}},
+        {"level_max": {"level_min": 13, "level_max": 1}},
+        {"age_max": {"age_min": 20, "age_max": 10}},
     ],
 )
-def test_an_impossible_offer_is_refused(session: Session, provider: Actor, wrong: dict[str, int]) -> None:
-    with pytest.raises(Rejected):
-        providers.add_offer(session, provider, NOW, replace(TERMS, **wrong), TODAY)
+def test_an_impossible_offer_is_refused(session: Session, provider: Actor, wrong: dict[str, dict[str, int]]) -> None:
+    [(field, terms)] = wrong.items()
+    with pytest.raises(Rejected) as refused:
+        providers.add_offer(session, provider, NOW, replace(TERMS, **terms), TODAY)
+    assert refused.value.field == field
     assert providers.list_offers(session, providers.get_own(session, provider)) == []
 
 
@@ -161,6 +169,8 @@ def test_the_whole_application_in_the_browser(app: Application, client: FlaskCli
     }
     assert client.post("/lavoro/offerte", data=offer).status_code == 303
     assert client.post("/lavoro/offerte", data={**offer, "rate": "gratis"}).status_code == 422
+    turned = client.post("/lavoro/offerte", data={**offer, "age_min": "20", "age_max": "10"})
+    assert "Età, fino a: L&#39;età minima non può superare la massima." in turned.text
     hours = {"ore_giorni": ["0", "2"], "ore_fascia": "960-1140"}
     assert client.post("/lavoro/orari", data=hours).status_code == 303
     for kind in providers.REQUIRED_DOCUMENTS:
