@@ -26,6 +26,7 @@ from marketplace.i18n import init_i18n
 from marketplace.intake import views as intake
 from marketplace.messages.operations import Folder, Smtp, links_to, send_by
 from marketplace.navigation import init_navigation
+from marketplace.places import views as places
 from marketplace.providers import views as providers
 from marketplace.providers.operations import when_stopped
 from marketplace.rounds import gaps
@@ -46,6 +47,7 @@ ROOMS = (
     health,
     pages,
     accounts,
+    places,
     households,
     providers,
     vouchers,

@@ -5,16 +5,39 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, or_
+from sqlalchemy import func, or_, text
 from sqlmodel import Session, col, select
 
 from marketplace.accounts.models import Municipality
 from marketplace.errors import NotFound, Rejected
 from marketplace.places.models import Address
-from marketplace.places.register import AmbiguousAddress, HouseNumber, Register, UnknownAddress, fold_street
+from marketplace.places.register import (
+    TEXT_CHARACTERS_MAX,
+    AmbiguousAddress,
+    HouseNumber,
+    Register,
+    UnknownAddress,
+    capitalise,
+    fold_street,
+)
 
 STREETS_MAX = 8
 CHOICES_MAX = 5
+LETTERS_MIN = 2
+# The names of a municipality's streets, jumping from one to the next in the index; each typed word begins a word of
+# the name, or the whole is like it (pg_trgm's threshold).
+LIKE_STREETS = text("""
+    with recursive street(name) as (
+        select min(street_key) from address where municipality_id = :city
+        union all
+        select (select min(street_key) from address where municipality_id = :city and street_key > name)
+        from street where name is not null
+    )
+    select name from street
+    where ' ' || name like all(:beginnings) or similarity(name, :typed) > 0.3
+    order by ' ' || name like all(:beginnings) desc, similarity(name, :typed) desc, name
+    limit :most
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +89,34 @@ def look_up_address(session: Session, municipality: Municipality, text: str) -> 
         return LookUp(exact=likeliest)
     others = (one for one in _nearest(rows, text) if one.id != likeliest.id)
     return LookUp(choices=(likeliest, *others)[:CHOICES_MAX])
+
+
+def suggest_addresses(session: Session, municipality_id: str, typed: str) -> list[str]:
+    """What an address that is being typed may become, the likeliest first, at most STREETS_MAX.
+
+    Streets (with a space after, ready for the number) until there is a number; then house numbers that begin with it.
+    """
+    plain = fold_street(typed[:TEXT_CHARACTERS_MAX])
+    street, number = re.fullmatch(r"(.*?)(?: ([0-9]{1,6})[^ ]*)?", plain).groups()  # type: ignore[union-attr]
+    if len(street) < LETTERS_MIN:
+        return []
+    names = _like_streets(session, municipality_id, street)
+    rows = session.exec(
+        select(Address).where(Address.municipality_id == municipality_id, col(Address.street_key).in_(names))
+    )
+    if number is None:
+        spelt = {row.street_key: row.street for row in rows}
+        return [f"{capitalise(spelt[name])} " for name in names]
+    order = {name: rank for rank, name in enumerate(names)}
+    houses = [row for row in rows if row.number.startswith(number)]
+    houses.sort(key=lambda row: (order[row.street_key], _number(row), row.exponent, row.locality))
+    return [_house(row).words() for row in houses[:STREETS_MAX]]
+
+
+def _like_streets(session: Session, municipality_id: str, typed: str) -> list[str]:
+    beginnings = [f"% {word}%" for word in typed.split()]
+    values = {"city": municipality_id, "typed": typed, "beginnings": beginnings, "most": STREETS_MAX}
+    return list(session.execute(LIKE_STREETS, values).scalars())
 
 
 def _near_streets(session: Session, municipality_id: str, text: str) -> Sequence[Address]:

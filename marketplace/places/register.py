@@ -55,7 +55,12 @@ class HouseNumber:
 
     def words(self) -> str:
         """The address as people write it: `Via Dazio 90/H, Valle San Bartolomeo`."""
-        return re.sub(r"[^\W\d_]+", _capitalised, str(self))
+        return capitalise(str(self))
+
+
+def capitalise(address: str) -> str:
+    """A street, or a whole address, in capitals as people write them."""
+    return re.sub(r"[^\W\d_]+", _capitalised, address)
 
 
 def _capitalised(word: re.Match[str]) -> str:
