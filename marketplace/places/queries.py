@@ -24,8 +24,8 @@ from marketplace.places.register import (
 STREETS_MAX = 8
 CHOICES_MAX = 5
 LETTERS_MIN = 2
-# The names of a municipality's streets, jumping from one to the next in the index; each typed word begins a word of
-# the name, or the whole is like it (pg_trgm's threshold).
+# A municipality's streets, jumping from one to the next in the index: those of whose name each typed word begins a
+# word, and those that are like what was typed (pg_trgm's threshold).
 LIKE_STREETS = text("""
     with recursive street(name) as (
         select min(street_key) from address where municipality_id = :city
@@ -33,9 +33,10 @@ LIKE_STREETS = text("""
         select (select min(street_key) from address where municipality_id = :city and street_key > name)
         from street where name is not null
     )
-    select name from street
-    where ' ' || name like all(:beginnings) or similarity(name, :typed) > 0.3
-    order by ' ' || name like all(:beginnings) desc, similarity(name, :typed) desc, name
+    select name, begins
+    from street, lateral (select ' ' || name like all(:beginnings) as begins, similarity(name, :typed) as likeness) as it
+    where begins or likeness > 0.3
+    order by begins desc, likeness desc, name
     limit :most
 """)
 
@@ -101,22 +102,23 @@ def suggest_addresses(session: Session, municipality_id: str, typed: str) -> lis
     if len(street) < LETTERS_MIN:
         return []
     names = _like_streets(session, municipality_id, street)
-    rows = session.exec(
-        select(Address).where(Address.municipality_id == municipality_id, col(Address.street_key).in_(names))
-    )
+    here = (Address.municipality_id == municipality_id, col(Address.street_key).in_(names))
     if number is None:
-        spelt = {row.street_key: row.street for row in rows}
+        each = select(Address.street_key, func.min(Address.street)).where(*here).group_by(col(Address.street_key))
+        spelt = dict(session.exec(each).all())
         return [f"{capitalise(spelt[name])} " for name in names]
     order = {name: rank for rank, name in enumerate(names)}
-    houses = [row for row in rows if row.number.startswith(number)]
-    houses.sort(key=lambda row: (order[row.street_key], _number(row), row.exponent, row.locality))
-    return [_house(row).words() for row in houses[:STREETS_MAX]]
+    houses = session.exec(select(Address).where(*here, col(Address.number).startswith(number))).all()
+    likeliest = sorted(houses, key=lambda row: (order[row.street_key], _number(row), row.exponent, row.locality))
+    return [_house(row).words() for row in likeliest[:STREETS_MAX]]
 
 
 def _like_streets(session: Session, municipality_id: str, typed: str) -> list[str]:
     beginnings = [f"% {word}%" for word in typed.split()]
     values = {"city": municipality_id, "typed": typed, "beginnings": beginnings, "most": STREETS_MAX}
-    return list(session.execute(LIKE_STREETS, values).scalars())
+    found = session.execute(LIKE_STREETS, values).all()
+    begun = [name for name, begins in found if begins]
+    return begun or [name for name, _begins in found]
 
 
 def _near_streets(session: Session, municipality_id: str, text: str) -> Sequence[Address]:
