@@ -130,9 +130,10 @@ def attendance(meeting_id: str) -> ResponseReturnValue:
     presence = _presence(meeting, everybody)
     if presence:
         meetings.record_attendance(db.session, actor(), now(), meeting.meeting_id, presence)
-        flash(_("Presenze segnate."), "success")
     if everybody or len(presence) == len(meeting.attendees):
+        flash(_("Presenze segnate."), "success")
         return redirect(url_for("work.week"), code=303)
+    flash(_("Manca qualcuno: scegli per ognuno se c'è, poi salva."), "error")
     return redirect(url_for("work.attendance", meeting_id=meeting_id), code=303)
 
 

@@ -228,3 +228,33 @@ def test_the_start_page_puts_the_proposal_first_and_the_voucher_is_shown(app, cl
     assert "Guarda e decidi" in page
     page = client.get("/buoni").text
     assert "Il Comune paga il 50 % della tua quota" in page.replace("\xa0", " ")
+
+
+@pytest.fixture
+def register(app, client, group, clock):
+    """The attendance page of a meeting that has just begun; the browser is the provider's from now on."""
+    slot_id = confirm(app)
+    meeting = in_city(app, lambda session: session.exec(select(Meeting).where(Meeting.slot_id == slot_id)).first())
+
+    def provider(session):
+        user = add_user(session, NOW, "laura@example.org", "Laura")
+        own = provider_of(the_slot(session)).provider_id
+        appoint(session, NOW, user.id, CITY, Role.PROVIDER, provider_id=own)
+        return Actor(CITY, Role.PROVIDER, user.id)
+
+    sign_in(client, in_city(app, provider))
+    clock.at = meeting.starts_at + timedelta(minutes=5)
+    return f"/lavoro/presenze/{meeting.id}"
+
+
+def test_attendance_with_somebody_missing_says_so(app, client, register):
+    members = in_city(app, lambda session: [membership_of(session, code).id for code in CODES])
+    turned = client.post(register, follow_redirects=True)
+    assert "Manca qualcuno" in turned.text and turned.request.path == register
+    first = {f"presenza-{members[0]}": "absent_notified"}
+    assert "Manca qualcuno" in client.post(register, data=first, follow_redirects=True).text
+    done = client.post(register, data={"tutti": "1"}, follow_redirects=True)
+    assert "Presenze segnate" in done.text and done.request.path == "/lavoro"
+    kinds = in_city(app, lambda session: sorted(one.presence for one in session.exec(select(Attendance))))
+    assert kinds == [Presence.ABSENT_NOTIFIED, Presence.PRESENT, Presence.PRESENT]
+    assert "La famiglia ha avvisato" not in client.get(register).text  # the provider said so, after the beginning
