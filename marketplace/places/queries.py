@@ -34,7 +34,9 @@ LIKE_STREETS = text("""
         from street where name is not null
     )
     select name, begins
-    from street, lateral (select ' ' || name like all(:beginnings) as begins, similarity(name, :typed) as likeness) as it
+    from street, lateral (
+        select ' ' || name like all(:beginnings) as begins, similarity(name, :typed) as likeness
+    ) as it
     where begins or likeness > 0.3
     order by begins desc, likeness desc, name
     limit :most
