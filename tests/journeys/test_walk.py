@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 
+import html5lib
 import pytest
 from playwright.sync_api import Page
 
@@ -31,6 +32,14 @@ def kind_of(address: str) -> str:
     return ID.sub("*", path) + ("?" if query else "")
 
 
+def assert_valid(html: str) -> None:
+    """The HTML as the server sent it has no fault of syntax, and no id twice."""
+    parser = html5lib.HTMLParser()
+    ids = [one.get("id") for one in parser.parse(html).iter() if one.get("id")]
+    assert parser.errors == []
+    assert len(ids) == len(set(ids)), sorted(ids)
+
+
 def walk(page: Page, start: str) -> Iterator[str]:
     """Open one page of each kind, as links lead on from `start`."""
     ahead, seen = [start], {kind_of(start)}
@@ -39,6 +48,7 @@ def walk(page: Page, start: str) -> Iterator[str]:
         assert answer is not None
         assert answer.status == 200, page.url
         page.wait_for_load_state("networkidle")
+        assert_valid(answer.text())
         yield page.url
         for address in page.eval_on_selector_all("a[href^='/']", "all => all.map(one => one.getAttribute('href'))"):
             other = kind_of(address)
