@@ -3,9 +3,10 @@
 The instance's company is read off the columns; where they are not complete, the needs that live nearest are tried too.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from itertools import pairwise
+from itertools import islice, pairwise
+from math import cos, radians
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,6 @@ import numpy as np
 from matching.alone import Alone, common_windows
 from matching.arrays import Ints
 from matching.company import Company, companies, price_per_hour
-from matching.distance import distance_km
 from matching.enumeration import Limits
 from matching.first_reasons import first_reasons
 from matching.groups import DAY, MEMBERS, NEED, SHARE
@@ -79,12 +79,24 @@ class AllElseEmpty:
     def _neighbourhood(self, need: Need, count: int) -> Instance:
         """The need, so many seats like its own, and the others that live nearest and may meet it; nothing pinned."""
         service = self._instance.services[need.service]
-        others = [one for one in self._needs if one.service == need.service and may_meet(service, need, one)]
-        others.sort(key=lambda one: distance_km(need.lat, need.lon, one.lat, one.lon))
+        others = islice((one for one in self._nearest(need) if may_meet(service, need, one)), NEIGHBOURS_MAX)
         seats = [replace(need, id=f"{need.id}+{number}\n", seats=1, person=None) for number in range(count)]
-        providers = {one.id: one for one in self._instance.providers.values() if self._alone.covers(one, need)}
-        needs = {one.id: one for one in [need, *seats, *others[:NEIGHBOURS_MAX]]}
+        providers = {
+            one.id: one
+            for one in self._instance.providers.values()
+            if self._alone.covers(one, need) and self._alone.is_in_reach(one, need)
+        }
+        needs = {one.id: one for one in [need, *seats, *others]}
         return replace(self._instance, needs=needs, providers=providers, pinned=())
+
+
+    def _nearest(self, need: Need) -> Iterator[Need]:
+        """The needs of the same service, those that live nearest first (near enough for a sieve: on a flat map)."""
+        rows = self._city.needs
+        same = np.flatnonzero(rows["service"] == list(self._instance.services).index(need.service))
+        north = rows["lat"][same] - need.lat
+        east = (rows["lon"][same] - need.lon) * cos(radians(need.lat))
+        return (self._needs[index] for index in same[np.argsort(north**2 + east**2, kind="stable")].tolist())
 
 
 def may_meet(service: Service, need: Need, other: Need) -> bool:

@@ -18,6 +18,9 @@ from matching.instance import (
 )
 from matching.quotes import offer_suits, provider_suits, quote
 
+SIEVE_KM = 1e-6
+"""By so much more than two distances the third may be, as they are rounded."""
+
 
 class Alone:
     """An instance, asked about one need at a time."""
@@ -40,6 +43,14 @@ class Alone:
             if need.service in venue.services and is_within(need, venue, float(need.travel_km_max)):
                 found.append(PlaceAtVenue(name))
         return found
+
+    def is_in_reach(self, provider: Provider, need: Need) -> bool:
+        """Whether there could be a place for the two, at whoever's home: errs on the safe side, by the whole way."""
+        way = float(provider.travel_km_max) + float(need.travel_km_max)
+        if provider.visits_homes and is_within(provider, need, way + SIEVE_KM):
+            return True
+        venues = (self._instance.venues[name] for name in provider.venues)
+        return any(is_within(need, one, float(need.travel_km_max)) for one in venues if need.service in one.services)
 
     def windows(self, provider: Provider, need: Need, place: Place) -> tuple[Window, ...]:
         """When the need, the provider and the venue are all free for as long as a session."""

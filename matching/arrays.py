@@ -248,6 +248,8 @@ class Newcomers:
 
     def __init__(self, instance: Instance, city: City) -> None:
         self._city, self._codes = city, _Codes(instance)
+        self._needs = np.concatenate([city.needs, np.zeros(1, city.needs.dtype)])
+        self._lists, self._windows = city.lists, city.windows
         self._excluding: dict[str, set[str]] = {}
         excludes = [(one.id, one.excludes) for one in instance.needs.values()]
         excludes += [(one.id, one.excludes) for one in instance.providers.values()]
@@ -256,7 +258,7 @@ class Newcomers:
                 self._excluding.setdefault(name, set()).add(own)
 
     def city_with(self, need: Need) -> City:
-        """The arrays with the need as the last one; no list of a service's needs names it."""
+        """The arrays with the need as the last one, until the next is asked for; no service's list names it."""
         city, codes, lists = self._city, self._codes, _Lists()
         strangers = need.excludes | self._excluding.get(need.id, set())
         apart = (codes.needs[name] for name in strangers if name in codes.needs)
@@ -265,11 +267,20 @@ class Newcomers:
         for name, value in row.items():
             if name.endswith(("_from", "_to")):
                 row[name] = value + len(city.windows if name.startswith("windows") else city.lists)
-        return city._replace(
-            needs=np.concatenate([city.needs, _records([row], NEED_FIELDS)]),
-            lists=np.concatenate([city.lists, np.array(lists.values, np.int64)]),
-            windows=np.concatenate([city.windows, np.array(lists.windows, np.int64).reshape(-1, 3)]),
+        self._needs[-1] = tuple(min(row[name], NO_LIMIT) for name in NEED_FIELDS)
+        self._lists = _ending_in(self._lists, len(city.lists), np.array(lists.values, np.int64))
+        self._windows = _ending_in(
+            self._windows, len(city.windows), np.array(lists.windows, np.int64).reshape(-1, 3)
         )
+        return city._replace(needs=self._needs, lists=self._lists, windows=self._windows)
+
+
+def _ending_in(values: Ints, kept: int, more: Ints) -> Ints:
+    """The first `kept` of the values and then `more`; in place where there is room behind them."""
+    if len(values) < kept + len(more):
+        values = np.concatenate([values[:kept], np.zeros((2 * len(more), *values.shape[1:]), np.int64)])
+    values[kept : kept + len(more)] = more
+    return values
 
 
 def payment_limit(need: Need) -> int:

@@ -16,7 +16,7 @@ from billing.split import subsidy_cents
 from matching.alone import Alone
 from matching.arrays import City, Newcomers
 from matching.company import is_affordable
-from matching.distance import distance_km
+from matching.distance import distance_km, is_within
 from matching.instance import Instance, Mode, Need, Place, PlaceAtHomes, PlaceAtVenue, Provider, Window
 from matching.objective import unserved_cost
 from matching.openings import Standing, openings, stand
@@ -33,7 +33,7 @@ from matching.rules import (
     providers_week,
     venues_seats,
 )
-from matching.week import Week
+from matching.week import Week, lies_in_one
 
 SLOT_RULES = ((2, covered_by_an_offer), (3, in_time), (4, at_a_place), (5, as_a_group))
 PROVIDER_RULES = ((6, providers_week), (11, price))
@@ -47,6 +47,14 @@ class Option:
 
     slot: Slot
     extra_cents: Fraction
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A provider with which a need may have room, and those of its slots that it may join."""
+
+    provider: Provider
+    slots: list[Slot]
 
 
 @dataclass(frozen=True)
@@ -87,32 +95,35 @@ class Beside:
         )
         return other
 
-    def having_room(self, needs: Iterable[int]) -> dict[int, list[Provider]]:
-        """By need (its index), for those that may have room beside the plan: the providers with which it may."""
-        providers = list(self._instance.providers.values())
+    def having_room(self, needs: Iterable[int]) -> dict[int, list[Opening]]:
+        """By need (its index), for those that may have room beside the plan: where it may."""
         found = openings(self._city, self._standing, needs)
-        return {need: [providers[index] for index in those] for need, those in found.items()}
+        return {need: self._as_openings(those) for need, those in found.items()}
 
-    def providers_for(self, need: Need) -> list[Provider]:
-        """With whom the need, known to the instance or not, may have room beside the plan."""
+    def openings_for(self, need: Need) -> list[Opening]:
+        """Where the need, known to the instance or not, may have room beside the plan."""
         city = self._newcomers.city_with(need)
         last = len(city.needs) - 1
-        providers = list(self._instance.providers.values())
-        return [providers[index] for index in openings(city, self._standing, [last]).get(last, [])]
+        return self._as_openings(openings(city, self._standing, [last]).get(last, {}))
+
+    def _as_openings(self, found: dict[int, list[int]]) -> list[Opening]:
+        slots = self._week.slots
+        return [Opening(self._providers[index], [slots[row] for row in rows]) for index, rows in found.items()]
 
     def cheapest(
-        self, need: Need, providers: Iterable[Provider], has_time: Callable[[], bool] = lambda: True
+        self, need: Need, openings: Iterable[Opening], has_time: Callable[[], bool] = lambda: True
     ) -> Addition | None:
-        """The addition with one of these providers with which the objective rises least.
+        """The addition at one of these openings with which the objective rises least.
 
         None if there is none, or time runs out before all are looked at.
         """
         best: Addition | None = None
-        for provider in providers:
+        for opening in openings:
             if not has_time():
                 return None
+            provider = opening.provider
             days: dict[int, list[Option]] = defaultdict(list)
-            for option in self._options(provider, need, self._alone.places(provider, need)):
+            for option in self._options(opening, need):
                 days[option.slot.day].append(option)
             cheapest = [sorted(options, key=_extra)[:2] for options in days.values()]
             for chosen in _weeks(cheapest, need.sessions):
@@ -127,8 +138,12 @@ class Beside:
 
     def _index(self) -> None:
         """Find out what does not depend on the need that is asked about, once for all that are."""
-        for name in ("_standing", "_newcomers", "_shunned", "_sessions_of_person", "_has_subsidy", "_spent"):
+        for name in ("_providers", "_standing", "_newcomers", "_shunned", "_sessions_of_person", "_has_subsidy", "_spent"):
             getattr(self, name)
+
+    @cached_property
+    def _providers(self) -> list[Provider]:
+        return list(self._instance.providers.values())
 
     @cached_property
     def _standing(self) -> Standing:
@@ -140,45 +155,52 @@ class Beside:
 
     def joinings(self, need: Need) -> Iterator[Joining]:
         """Every slot that the need could join now, at its best time, in a whole week of such slots."""
-        for provider in self.providers_for(need):
+        for opening in self.openings_for(need):
             best: dict[str, Option] = {}
-            for view in self._week.by_provider.get(provider.id, []):
-                if view.slot.service == need.service:
-                    options = sorted(self._joined(view.slot, need), key=_extra)
-                    if options:
-                        best[view.slot.id] = options[0]
+            for slot in opening.slots:
+                options = sorted(self._joined(slot, need), key=_extra)
+                if options:
+                    best[slot.id] = options[0]
             for option in best.values():
                 others: dict[int, list[Option]] = defaultdict(list)
                 for other in best.values():
                     if other.slot.day != option.slot.day:
                         others[other.slot.day].append(other)
                 for chosen in _weeks(list(others.values()), need.sessions - 1):
-                    week = self._paid(provider, need, [option.slot, *(other.slot for other in chosen)])
+                    week = self._paid(opening.provider, need, [option.slot, *(other.slot for other in chosen)])
                     if week is not None:
                         yield Joining(week[0], tuple(week))
                         break
 
-    def _options(self, provider: Provider, need: Need, places: list[Place]) -> Iterator[Option]:
-        for view in self._week.by_provider.get(provider.id, []):
-            if view.slot.service == need.service:
-                yield from self._joined(view.slot, need)
-        for place in places:
-            yield from self._own(provider, need, place)
+    def _options(self, opening: Opening, need: Need) -> Iterator[Option]:
+        for slot in opening.slots:
+            yield from self._joined(slot, need)
+        for place in self._alone.places(opening.provider, need):
+            yield from self._own(opening.provider, need, place)
 
     def _joined(self, slot: Slot, need: Need) -> Iterator[Option]:
         """The slot with the need as one more member, once for each time that it can come."""
+        if not self._may_walk(slot, need):
+            return
+        open_ = self._instance.providers[slot.provider].windows
         for start in self._starts(slot, need):
             end = start + need.minutes
-            if not any(one.day == slot.day and one.start <= start and end <= one.end for one in need.windows):
+            first, last = min(slot.start, start), max(slot.end, end)
+            if not (lies_in_one(need.windows, slot.day, start, end) and lies_in_one(open_, slot.day, first, last)):
                 continue
             wider = replace(
-                slot,
-                start=min(slot.start, start),
-                end=max(slot.end, end),
-                members=(*slot.members, Member(need.id, start, end, 0, 0)),
+                slot, start=first, end=last, members=(*slot.members, Member(need.id, start, end, 0, 0))
             )
             if (option := self._priced(wider, need, slot.cost_cents)) is not None:
                 yield option
+
+    def _may_walk(self, slot: Slot, need: Need) -> bool:
+        """Whether all members of a round live near enough to the need (a first sieve: few rounds pass)."""
+        service = self._instance.services[slot.service]
+        if service.mode != Mode.ROUND:
+            return True
+        km = float(service.walk_km_max or 0)
+        return all(is_within(need, self._instance.needs[member.need], km) for member in slot.members)
 
     def _starts(self, slot: Slot, need: Need) -> Iterator[int]:
         service = self._instance.services[slot.service]

@@ -70,7 +70,7 @@ class Changes:
     def _addition(self, need: Need) -> Addition | None:
         """How the changed need could be served beside the plan."""
         beside = self._beside.with_need(need)
-        return beside.cheapest(need, beside.providers_for(need))
+        return beside.cheapest(need, beside.openings_for(need))
 
     def _dearer(self, need: Need) -> Iterator[Change]:
         """A higher price limit: as high as the cheapest addition without one asks."""

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 from matching.all_else_empty import NO_WEEK, AllElseEmpty, Said
 from matching.assemble import subsidise
-from matching.beside import Addition, Beside, with_addition
+from matching.beside import Addition, Beside, Opening, with_addition
 from matching.change import Changes
 from matching.company import is_affordable
-from matching.instance import Need, Provider
+from matching.instance import Need
 from matching.objective import exact_objective, round_half_up
 from matching.plan import Slot, Unserved
 from matching.problem import Problem
@@ -87,8 +87,8 @@ class Explainer:
             told.append(replace(one, detail=dict(one.detail) | found) if found else one)
         return tuple(told)
 
-    def _reason(self, index: int, need: Need, providers: list[Provider]) -> Said:
-        """The reason and its detail for the need, the `index`-th of the instance; these providers may have room."""
+    def _reason(self, index: int, need: Need, openings: list[Opening]) -> Said:
+        """The reason and its detail for the need, the `index`-th of the instance; these openings may have room."""
         if index in self._said:
             return self._said[index]
         share_cents, subsidy_cents = int(self._empty.share_cents[index]), int(self._empty.subsidy_cents[index])
@@ -99,7 +99,7 @@ class Explainer:
             and subsidy_cents > self._beside.left_cents(need.subsidy.programme)
         ):
             return "budget_exhausted", {}
-        addition = self._beside.cheapest(need, providers, lambda: self.has_time(BESIDE_PART))
+        addition = self._beside.cheapest(need, openings, lambda: self.has_time(BESIDE_PART))
         if addition is not None:
             cents = round_half_up(self._exact + addition.extra_cents) - round_half_up(self._exact)
             if cents > 0:

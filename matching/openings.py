@@ -1,6 +1,6 @@
-"""With which providers a need may have room beside a plan, compiled: a sieve that never leaves out one that has.
+"""Where a need may have room beside a plan, compiled: a sieve that never leaves out a provider or a slot that has.
 
-It looks at one provider at a time: hours that are free for the need alone, and slots that it may join. Whoever passes
+It looks at one provider at a time: hours that are free for the need alone, and slots that it may join. What passes
 is looked at with the rules themselves (`matching.beside`).
 """
 
@@ -22,6 +22,7 @@ SLOT_FIELDS = 13
     SLOT_FIELDS
 )
 FREE = -2
+ALONE = -1
 
 
 class Standing(NamedTuple):
@@ -94,25 +95,33 @@ def _fill(table: Ints, at: Ints, day_left: Ints, week_left: Ints) -> None:
             at[provider, day, t] = table[i, PLACE]
 
 
-def openings(city: City, standing: Standing, needs: Iterable[int]) -> dict[int, list[int]]:
-    """By need (its index), for those that may have room: the providers (their indices) with which it may."""
+def openings(city: City, standing: Standing, needs: Iterable[int]) -> dict[int, dict[int, list[int]]]:
+    """By need (its index), for those that may have room: the providers with which it may, and the slots it may join.
+
+    Providers are in their order; slots are indices of the plan's, in its order.
+    """
     wanted = np.fromiter(needs, np.int64)
-    found = np.zeros((64 * len(wanted) + len(city.providers), 2), np.int64)
+    found = np.zeros((128 * len(wanted) + len(city.providers), 3), np.int64)
     while (count := _find(city, standing, wanted, found)) > len(found):
-        found = np.zeros((2 * count, 2), np.int64)
-    by_need: dict[int, list[int]] = {}
-    for need, provider in found[:count].tolist():
-        by_need.setdefault(need, []).append(provider)
+        found = np.zeros((2 * count, 3), np.int64)
+    by_need: dict[int, dict[int, list[int]]] = {}
+    for need, provider, slot in found[:count].tolist():
+        slots = by_need.setdefault(need, {}).setdefault(provider, [])
+        if slot != ALONE:
+            slots.append(slot)
     return by_need
 
 
 @compiled
 def _find(city: City, standing: Standing, wanted: Ints, found: Ints) -> int:
-    """The pairs of needs and providers; how many there are, `found` may be too short for them."""
+    """Rows of need, provider and slot (or `ALONE`); how many there are, `found` may be too short for them."""
     count = 0
+    may_join = np.zeros(len(standing.slots), np.bool_)
     seen, near_by = np.full(len(city.providers), -1, np.int64), np.zeros(len(city.providers), np.int64)
     days = np.zeros(len(city.providers), np.int64)
     for service in range(len(city.services)):
+        if not (city.needs[wanted].service == service).any():
+            continue
         all_ = nearby(city, service)
         rows = np.flatnonzero(standing.slots[:, SERVICE] == service)
         for need in wanted:
@@ -122,15 +131,27 @@ def _find(city: City, standing: Standing, wanted: Ints, found: Ints) -> int:
                 days[provider] = 0
             for row in rows:
                 slot = standing.slots[row]
-                if not (days[slot[PROVIDER]] >> slot[DAY]) & 1 and _may_join(city, slot, need):
+                may_join[row] = _may_join(city, slot, need)
+                if may_join[row]:
                     days[slot[PROVIDER]] |= 1 << slot[DAY]
             _add_days_alone(city, standing, all_, need, seen, near_by, days)
             for provider in range(len(days)):
-                if days[provider] and count_days(days[provider]) >= city.needs[need].sessions:
-                    if count < len(found):
-                        found[count, 0], found[count, 1] = need, provider
-                    count += 1
+                if count_days(days[provider]) < max(1, city.needs[need].sessions):
+                    days[provider] = 0
+                else:
+                    count = _note(found, count, need, provider, ALONE)
+            for row in rows:
+                if may_join[row] and days[standing.slots[row, PROVIDER]]:
+                    count = _note(found, count, need, standing.slots[row, PROVIDER], row)
     return count
+
+
+@lean
+def _note(found: Ints, count: int, need: int, provider: int, slot: int) -> int:
+    """Write the row if there is room for it; how many rows there are then."""
+    if count < len(found):
+        found[count, 0], found[count, 1], found[count, 2] = need, provider, slot
+    return count + 1
 
 
 @lean

@@ -222,7 +222,6 @@ def _start_from_pins(best: Incumbent, seconds: float, seed: int) -> None:
     for ids in (np.flatnonzero(complete), np.arange(len(columns.table))):
         answer = solve_model(Model(problem, ids), watch, max(PINS_SECONDS_MIN, seconds - watch.seconds), seed)
         if answer.choice is not None:
-            best.offer(answer.choice)
             best.offer(build_greedily(problem, best.lattice, answer.choice))
             return
     raise InstanceFaults([_incomplete(answer.is_infeasible)])
