@@ -36,6 +36,11 @@ def _cache_folder() -> str | None:
 _config: Any = numba.config
 if (_folder := _cache_folder()) is not None and not _config.CACHE_DIR:
     _config.CACHE_DIR = _folder
+# Searches branch at every step: vectors and the compiler's last passes double its work, and gain them nothing.
+if "NUMBA_LOOP_VECTORIZE" not in os.environ:
+    _config.LOOP_VECTORIZE = 0
+if "NUMBA_OPT" not in os.environ:
+    _config.OPT = type(_config.OPT)(1)
 
 
 def compiled(function: F) -> F:

@@ -14,7 +14,7 @@ from matching.arrays import City, Ints, Table
 from matching.bounds import Bound, sort_days
 from matching.candidates import DAYS
 from matching.columns import Columns
-from matching.compiled import compiled, inner
+from matching.compiled import compiled, inner, lean
 from matching.groups import DAY, END, MEMBERS, NEED, START
 from matching.problem import Problem
 from matching.progress import Watch
@@ -166,6 +166,14 @@ def _follow(columns: Columns, ground: Ground, week: Week, first: int, taken: Int
     return int(time)
 
 
+@lean
+def _copy(target: Ints, to: int, source: Ints, first: int, count: int) -> None:
+    """Copy rows of days (a slice would take longer to compile)."""
+    for k in range(count):
+        for day in range(DAYS):
+            target[to + k, day] = source[first + k, day]
+
+
 @inner
 def _want(parts: Ints, days: int, sessions: int, worth: int, taken: Ints, wanted: Ints) -> int:
     """What a need brings beside the days that count least with it, 0 if nothing; it is `wanted` on them if it comes."""
@@ -230,12 +238,12 @@ def _tune(
         turns += 1
         if total < bound:
             bound, time, since = total, prices.time[provider], 0
-            parts[:] = prices.parts[first:last]
+            _copy(parts, 0, prices.parts, first, last - first)
         else:
             since += 1
             if since == INNER_PATIENCE:
                 step, since = step / 2, 0
-                prices.parts[first:last] = parts
+                _copy(prices.parts, first, parts, 0, last - first)
                 prices.time[provider] = time
         if norm == 0 or bound <= 0 or turns > rounds:
             break
@@ -244,7 +252,7 @@ def _tune(
             for day in range(DAYS):
                 prices.parts[first + j, day] -= int(length * (taken[j, day] - wanted[j, day]))
         prices.time[provider] = max(0, prices.time[provider] + int(length * over / MINUTES_SCALE**2))
-    prices.parts[first:last] = parts
+    _copy(prices.parts, first, parts, 0, last - first)
     prices.time[provider] = time
     for j in range(last - first):
         asked[ground.pair_need[first + j]] += share[j] / turns
