@@ -19,6 +19,8 @@ from matching.fields import Faults, shown
 from matching.formats import read_instance, read_plan, write_instance, write_plan
 
 if TYPE_CHECKING:
+    from matching.instance import Instance
+    from matching.plan import Plan
     from matching.progress import Progress
 
 READING_PART = 0.5
@@ -46,6 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="solve|check|explain|reopen")
     solving = commands.add_parser("solve", help="find a plan for an instance")
     solving.add_argument("instance", help="instance/1 as .json or .json.gz")
+    solving.add_argument(
+        "--apart", action="store_true", help="solve parts that have nothing in common apart, each in S seconds"
+    )
     _add_search(solving)
     checking = commands.add_parser("check", help="say what is wrong with a plan, a line each")
     checking.add_argument("instance", help="instance/1 as .json or .json.gz")
@@ -105,11 +110,8 @@ def _solve(options: argparse.Namespace) -> int:
     begun = time.monotonic()
     try:
         instance = read_instance(options.instance)
-        from matching.solve import solve
-
         seconds = options.seconds - min(time.monotonic() - begun, READING_PART * options.seconds)
-        listener = _show_progress if options.progress else None
-        plan = solve(instance, seconds=seconds, seed=options.seed, workers=options.workers, progress=listener)
+        plan = _planned(instance, options, seconds)
     except Faults as faults:
         return _print(faults.lines, REFUSED)
     try:
@@ -120,6 +122,17 @@ def _solve(options: argparse.Namespace) -> int:
     bound = "no bound" if plan.bound_cents is None else f"bound {plan.bound_cents} (proved by: {plan.proof})"
     served_of = f"{served} of {len(instance.needs)} needs served"
     return _print([f"{plan.status}: {served_of}, objective {plan.objective_cents} cents, {bound}"], VALID)
+
+
+def _planned(instance: "Instance", options: argparse.Namespace, seconds: float) -> "Plan":
+    if options.apart:
+        from matching.apart import solve_apart
+
+        return solve_apart(instance, seconds=seconds, seed=options.seed, workers=options.workers)
+    from matching.solve import solve
+
+    listener = _show_progress if options.progress else None
+    return solve(instance, seconds=seconds, seed=options.seed, workers=options.workers, progress=listener)
 
 
 def _unwritable(out: Path) -> str | None:

@@ -89,7 +89,6 @@ class AllElseEmpty:
         needs = {one.id: one for one in [need, *seats, *others]}
         return replace(self._instance, needs=needs, providers=providers, pinned=())
 
-
     def _nearest(self, need: Need) -> Iterator[Need]:
         """The needs of the same service, those that live nearest first (near enough for a sieve: on a flat map)."""
         rows = self._city.needs

@@ -269,9 +269,7 @@ class Newcomers:
                 row[name] = value + len(city.windows if name.startswith("windows") else city.lists)
         self._needs[-1] = tuple(min(row[name], NO_LIMIT) for name in NEED_FIELDS)
         self._lists = _ending_in(self._lists, len(city.lists), np.array(lists.values, np.int64))
-        self._windows = _ending_in(
-            self._windows, len(city.windows), np.array(lists.windows, np.int64).reshape(-1, 3)
-        )
+        self._windows = _ending_in(self._windows, len(city.windows), np.array(lists.windows, np.int64).reshape(-1, 3))
         return city._replace(needs=self._needs, lists=self._lists, windows=self._windows)
 
 

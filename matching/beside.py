@@ -138,7 +138,15 @@ class Beside:
 
     def _index(self) -> None:
         """Find out what does not depend on the need that is asked about, once for all that are."""
-        for name in ("_providers", "_standing", "_newcomers", "_shunned", "_sessions_of_person", "_has_subsidy", "_spent"):
+        for name in (
+            "_providers",
+            "_standing",
+            "_newcomers",
+            "_shunned",
+            "_sessions_of_person",
+            "_has_subsidy",
+            "_spent",
+        ):
             getattr(self, name)
 
     @cached_property
@@ -188,9 +196,7 @@ class Beside:
             first, last = min(slot.start, start), max(slot.end, end)
             if not (lies_in_one(need.windows, slot.day, start, end) and lies_in_one(open_, slot.day, first, last)):
                 continue
-            wider = replace(
-                slot, start=first, end=last, members=(*slot.members, Member(need.id, start, end, 0, 0))
-            )
+            wider = replace(slot, start=first, end=last, members=(*slot.members, Member(need.id, start, end, 0, 0)))
             if (option := self._priced(wider, need, slot.cost_cents)) is not None:
                 yield option
 

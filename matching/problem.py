@@ -20,6 +20,11 @@ from matching.objective import unserved_cost
 SCALE = 10_000
 
 
+def cents_of(weight: int) -> int:
+    """A weight in cents, rounded half up."""
+    return (2 * weight + SCALE) // (2 * SCALE)
+
+
 @dataclass(frozen=True)
 class Problem:
     """`weight[c]` is a column's cost and travel, `value[n]` what it costs to leave a need unserved."""

@@ -53,10 +53,12 @@ class Found:
 
 
 _ground: tuple[Problem, Ints] | None = None
-"""What the processes inherit: columns are too many to be sent."""
+"""What the processes inherit (in them alone it is set): columns are too many to be sent."""
 
 
-def _ignore_interrupts() -> None:
+def _stand_on(ground: tuple[Problem, Ints]) -> None:
+    global _ground  # noqa: PLW0603 - a process has one search
+    _ground = ground
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -97,25 +99,20 @@ class Search:
 
     def run(self, watch: Watch, until: float, workers: int, tell: Callable[[], None]) -> None:
         """Search until `watch` says `until`; `tell` is called after each part."""
-        global _ground  # noqa: PLW0603 - forked processes find it there
         if len(self.active) == 0:
             return
-        _ground = (self.problem, self.regret)
         limit = min(SECONDS_MAX, SECONDS_PART * watch.limit_seconds)
-        try:
-            with multiprocessing.get_context("fork").Pool(workers, _ignore_interrupts) as pool:
-                running: list[tuple[Part, ApplyResult[Any]]] = []
-                while watch.seconds < until and not watch.interrupted:
-                    while len(running) < workers:
-                        part = self._part(running, max(0.1, min(limit, until - watch.seconds)))
-                        running.append((part, pool.apply_async(plan_part, (part,))))
-                    time.sleep(POLL_SECONDS)
-                    for done in [pair for pair in running if pair[1].ready()]:
-                        running.remove(done)
-                        self._take(done[0], done[1].get())
-                        tell()
-        finally:
-            _ground = None
+        with multiprocessing.get_context("fork").Pool(workers, _stand_on, ((self.problem, self.regret),)) as pool:
+            running: list[tuple[Part, ApplyResult[Any]]] = []
+            while watch.seconds < until and not watch.interrupted:
+                while len(running) < workers:
+                    part = self._part(running, max(0.1, min(limit, until - watch.seconds)))
+                    running.append((part, pool.apply_async(plan_part, (part,))))
+                time.sleep(POLL_SECONDS)
+                for done in [pair for pair in running if pair[1].ready()]:
+                    running.remove(done)
+                    self._take(done[0], done[1].get())
+                    tell()
 
     def _part(self, running: list[tuple[Part, "ApplyResult[Any]"]], seconds: float) -> Part:
         """A random provider with its neighbours, none of whom is being planned."""

@@ -24,7 +24,7 @@ from matching.model import Model
 from matching.objective import objective_cents
 from matching.pins import pin_faults
 from matching.plan import Plan, Slot
-from matching.problem import SCALE, Problem, make_problem
+from matching.problem import SCALE, Problem, cents_of, make_problem
 from matching.progress import Listener, Progress, Watch, gap_between
 from matching.search import Search
 from matching.weeks import tie_weeks
@@ -60,6 +60,7 @@ class Incumbent:
     choice: Choice = field(default_factory=Choice)
     slots: tuple[Slot, ...] = ()
     objective_cents: int = 0
+    bound_weight: int | None = None
     bound_cents: int | None = None
     proof: str | None = None
 
@@ -80,9 +81,8 @@ class Incumbent:
 
     def prove(self, weight: int, proof: str) -> None:
         """Take a lower bound, in weights, and how it was proved."""
-        cents = (2 * weight + SCALE) // (2 * SCALE)
-        if self.bound_cents is None or cents > self.bound_cents:
-            self.bound_cents, self.proof = cents, proof
+        if self.bound_weight is None or weight > self.bound_weight:
+            self.bound_weight, self.bound_cents, self.proof = weight, cents_of(weight), proof
             self.tell()
 
     def tell(self) -> None:
@@ -91,6 +91,14 @@ class Incumbent:
             served = len({member.need for slot in self.slots for member in slot.members})
             gap = gap_between(self.objective_cents, self.bound_cents)
             self.listener(Progress(self.watch.seconds, served, self.objective_cents, self.bound_cents, gap, self.proof))
+
+
+@dataclass(frozen=True)
+class Proved:
+    """A plan, and what was proved of its bound in weights, which add up over parts where rounded cents do not."""
+
+    plan: Plan
+    bound_weight: int | None
 
 
 def solve(
@@ -110,6 +118,13 @@ def solve(
         raise InstanceFaults(faults)
     if instance.policy.fairness is not None:
         return _solve_fairly(instance, instance.policy.fairness, seconds, seed, workers)
+    return solve_proved(instance, seconds, seed, workers, progress).plan
+
+
+def solve_proved(
+    instance: Instance, seconds: float, seed: int, workers: int, progress: Listener | None = None
+) -> Proved:
+    """The same for an instance whose pins stand, without a look at fairness."""
     with Watch(seconds) as watch:
         if progress is not None and not instance.pinned:  # serving nobody is a plan
             progress(Progress(watch.seconds, 0, objective_cents(instance, ()), None, None))
@@ -123,7 +138,7 @@ def solve(
         _prove_at_once(best)
         closing_seconds = CLOSING_SECONDS_PER_NEED * len(instance.needs)
         _improve(best, max(SEARCH_PART * seconds - closing_seconds, SEARCH_PART_MIN * seconds), seed, workers)
-        return _plan(best, seed)
+        return Proved(_plan(best, seed), best.bound_weight)
 
 
 def _prove_at_once(best: Incumbent) -> None:

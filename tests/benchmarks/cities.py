@@ -139,3 +139,26 @@ def _venue(pick: Random, name: str, at: dict[str, float]) -> dict[str, Any]:
         "cost_cents_per_hour": pick.choice([0, 150, 300]),
         "windows": [{"day": day, "start": 840, "end": 1200} for day in range(5)],
     }  # fmt: skip
+
+
+def make_region(cities: list[dict[str, Any]]) -> dict[str, Any]:
+    """One instance of several cities of the same services, each a degree north of the last and with ids of its own."""
+    parts = [_moved(city, index) for index, city in enumerate(cities)]
+    lists = ("programmes", "needs", "providers", "venues", "pinned")
+    return parts[0] | {name: [one for part in parts for one in part[name]] for name in lists}
+
+
+def _moved(city: dict[str, Any], north: int) -> dict[str, Any]:
+    names = {one["id"] for name in ("programmes", "needs", "providers", "venues") for one in city[name]}
+    names |= {need["person"] for need in city["needs"]}
+
+    def moved(value: Any, key: str = "") -> Any:
+        if isinstance(value, dict):
+            return {name: moved(one, name) for name, one in value.items()}
+        if isinstance(value, list):
+            return [moved(one) for one in value]
+        if key == "lat":
+            return value + north
+        return f"c{north}.{value}" if isinstance(value, str) and value in names else value
+
+    return city | {name: moved(city[name]) for name in ("programmes", "needs", "providers", "venues", "pinned")}
