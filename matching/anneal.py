@@ -14,25 +14,9 @@ from matching.columns import Columns
 from matching.compiled import compiled, inner, lean
 from matching.groups import DAY, END, NEED, PLACE, START
 from matching.lattice import Lattice
-from matching.moves import (
-    NOBODY,
-    ON_CREDIT,
-    SERVED,
-    STEPS,
-    WEIGHT,
-    Work,
-    add,
-    complete,
-    insert,
-    is_free,
-    pay_up,
-    random_below,
-    remove,
-    settle,
-    take_back,
-    take_bundle,
-)
+from matching.moves import complete, insert, is_free, pay_up, remove, settle, take_bundle
 from matching.room import fits_in
+from matching.steps import NOBODY, ON_CREDIT, SERVED, STEPS, WEIGHT, Work, add, random_below, take_back
 
 TOUCHED_MAX = 8
 """So many providers at most are filled again after a ruin."""

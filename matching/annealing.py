@@ -13,10 +13,11 @@ from matching.anneal import anneal
 from matching.arrays import NOTHING, Flags, Ints
 from matching.choice import Choice
 from matching.lattice import Lattice
-from matching.moves import LOCKED, NOBODY, NUMBERS, ON_CREDIT, RANDOM, WEIGHT, Work, columns_of, fill, restore
+from matching.moves import columns_of, fill, restore
 from matching.problem import SCALE, Problem
 from matching.progress import Watch
 from matching.room import empty_room
+from matching.steps import LOCKED, NOBODY, NUMBERS, ON_CREDIT, RANDOM, WEIGHT, Work
 
 MOVES_A_PROVIDER = 100
 """So many moves a provider make a round; then the city is parted anew."""

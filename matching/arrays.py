@@ -52,7 +52,7 @@ class City(NamedTuple):
     allowed: Flags
 
 
-class _Lists:
+class Lists:
     """Lists of numbers put one after the other; each is known by where it begins and ends."""
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class _Lists:
         return first, len(self.windows)
 
 
-class _Codes:
+class Codes:
     """The numbers by which the arrays know names."""
 
     def __init__(self, instance: Instance) -> None:
@@ -95,7 +95,7 @@ def _numbered(names: Iterable[str]) -> dict[str, int]:
 
 def flatten(instance: Instance) -> City:
     """The arrays of an instance."""
-    codes, lists = _Codes(instance), _Lists()
+    codes, lists = Codes(instance), Lists()
     held = np.zeros((len(codes.providers), len(codes.qualifications) + 1), np.bool_)
     for index, provider in enumerate(instance.providers.values()):
         held[index, [codes.qualifications[name] for name in provider.qualifications & codes.qualifications.keys()]] = (
@@ -144,7 +144,7 @@ def _stretch(name: str, stretch: tuple[int, int]) -> dict[str, int]:
 SERVICE_FIELDS = ["mode", "level_gap", "age_gap", "same_topic", "walk_km", "walk", "needs_from", "needs_to"]
 
 
-def _services(instance: Instance, codes: _Codes, lists: _Lists) -> Records:
+def _services(instance: Instance, codes: Codes, lists: Lists) -> Records:
     members: list[list[int]] = [[] for _ in codes.services]
     for index, need in enumerate(instance.needs.values()):
         members[codes.services[need.service]].append(index)
@@ -164,52 +164,26 @@ def _services(instance: Instance, codes: _Codes, lists: _Lists) -> Records:
 
 
 NEED_FIELDS = [
-    "service",
-    "seats",
-    "sessions",
-    "length",
-    "group_max",
-    "host_seats",
-    "level",
-    "age",
-    "topic",
-    "person",
-    "lat",
-    "lon",
-    "travel_km",
-    "limit",
-    "part_above",
-    "part_below",
-    "cap",
-    "programme",
-    "pinned_provider",
-    "pinned_days",
-    "languages_from",
-    "languages_to",
-    "requires_from",
-    "requires_to",
-    "apart_from",
-    "apart_to",
-    "without_from",
-    "without_to",
-    "windows_from",
-    "windows_to",
-]
+    "service", "seats", "sessions", "length", "group_max", "host_seats", "level", "age", "topic", "person",
+    "lat", "lon", "travel_km", "limit", "part_above", "part_below", "cap", "programme", "pinned_provider",
+    "pinned_days", "languages_from", "languages_to", "requires_from", "requires_to", "apart_from", "apart_to",
+    "without_from", "without_to", "windows_from", "windows_to",
+]  # fmt: skip
 
 
-def _needs(instance: Instance, codes: _Codes, lists: _Lists) -> Records:
+def _needs(instance: Instance, codes: Codes, lists: Lists) -> Records:
     """`limit` is what a need pays at most for all its sessions; for one session a subsidy is at most `cap`."""
     apart, without = _exclusions(instance, codes)
     pins = _pinned_days(instance, codes)
     rows = [
-        _need(need, codes, lists, apart[index], without[index]) | pins.get(need.id, NOT_PINNED)
+        need_record(need, codes, lists, apart[index], without[index]) | pins.get(need.id, NOT_PINNED)
         for index, need in enumerate(instance.needs.values())
     ]
     return _records(rows, NEED_FIELDS)
 
 
-def _need(
-    need: Need, codes: _Codes, lists: _Lists, apart: Iterable[int], without: Iterable[int]
+def need_record(
+    need: Need, codes: Codes, lists: Lists, apart: Iterable[int], without: Iterable[int]
 ) -> dict[str, int | float]:
     """The record of a need that is not pinned."""
     above, below, cap = _part(need)
@@ -243,44 +217,6 @@ def _need(
     }
 
 
-class Newcomers:
-    """An instance's arrays, to which one more need can be put at a time: a new one, or one of its own changed."""
-
-    def __init__(self, instance: Instance, city: City) -> None:
-        self._city, self._codes = city, _Codes(instance)
-        self._needs = np.concatenate([city.needs, np.zeros(1, city.needs.dtype)])
-        self._lists, self._windows = city.lists, city.windows
-        self._excluding: dict[str, set[str]] = {}
-        excludes = [(one.id, one.excludes) for one in instance.needs.values()]
-        excludes += [(one.id, one.excludes) for one in instance.providers.values()]
-        for own, names in excludes:
-            for name in names:
-                self._excluding.setdefault(name, set()).add(own)
-
-    def city_with(self, need: Need) -> City:
-        """The arrays with the need as the last one, until the next is asked for; no service's list names it."""
-        city, codes, lists = self._city, self._codes, _Lists()
-        strangers = need.excludes | self._excluding.get(need.id, set())
-        apart = (codes.needs[name] for name in strangers if name in codes.needs)
-        without = (codes.providers[name] for name in strangers if name in codes.providers)
-        row = _need(need, codes, lists, apart, without)
-        for name, value in row.items():
-            if name.endswith(("_from", "_to")):
-                row[name] = value + len(city.windows if name.startswith("windows") else city.lists)
-        self._needs[-1] = tuple(min(row[name], NO_LIMIT) for name in NEED_FIELDS)
-        self._lists = _ending_in(self._lists, len(city.lists), np.array(lists.values, np.int64))
-        self._windows = _ending_in(self._windows, len(city.windows), np.array(lists.windows, np.int64).reshape(-1, 3))
-        return city._replace(needs=self._needs, lists=self._lists, windows=self._windows)
-
-
-def _ending_in(values: Ints, kept: int, more: Ints) -> Ints:
-    """The first `kept` of the values and then `more`; in place where there is room behind them."""
-    if len(values) < kept + len(more):
-        values = np.concatenate([values[:kept], np.zeros((2 * len(more), *values.shape[1:]), np.int64)])
-    values[kept : kept + len(more)] = more
-    return values
-
-
 def payment_limit(need: Need) -> int:
     """The most cents that a need pays for all its sessions (rule 11), or `NO_LIMIT`."""
     if need.price_max_cents_per_hour is None:
@@ -311,7 +247,7 @@ def _below(value: Fraction, denominator_max: int) -> Fraction:
 NOT_PINNED = {"pinned_provider": -1, "pinned_days": 0}
 
 
-def _pinned_days(instance: Instance, codes: _Codes) -> dict[str, dict[str, int]]:
+def _pinned_days(instance: Instance, codes: Codes) -> dict[str, dict[str, int]]:
     """Of each pinned need the provider's index and its pinned days as bits."""
     pins: dict[str, dict[str, int]] = {}
     for slot in instance.pinned:
@@ -321,7 +257,7 @@ def _pinned_days(instance: Instance, codes: _Codes) -> dict[str, dict[str, int]]
     return pins
 
 
-def _exclusions(instance: Instance, codes: _Codes) -> tuple[list[set[int]], list[set[int]]]:
+def _exclusions(instance: Instance, codes: Codes) -> tuple[list[set[int]], list[set[int]]]:
     """Needs and providers that each need must never meet, whoever of the two said so."""
     apart: list[set[int]] = [set() for _ in codes.needs]
     without: list[set[int]] = [set() for _ in codes.needs]
@@ -340,27 +276,13 @@ def _exclusions(instance: Instance, codes: _Codes) -> tuple[list[set[int]], list
 
 
 PROVIDER_FIELDS = [
-    "lat",
-    "lon",
-    "travel_km",
-    "gap",
-    "week_max",
-    "day_max",
-    "visits",
-    "languages_from",
-    "languages_to",
-    "venues_from",
-    "venues_to",
-    "windows_from",
-    "windows_to",
-    "pins_from",
-    "pins_to",
-    "offers_from",
+    "lat", "lon", "travel_km", "gap", "week_max", "day_max", "visits", "languages_from", "languages_to",
+    "venues_from", "venues_to", "windows_from", "windows_to", "pins_from", "pins_to", "offers_from",
     "offers_to",
-]
+]  # fmt: skip
 
 
-def _providers(instance: Instance, codes: _Codes, lists: _Lists) -> Records:
+def _providers(instance: Instance, codes: Codes, lists: Lists) -> Records:
     pinned: list[list[int]] = [[] for _ in codes.providers]
     for index, slot in enumerate(instance.pinned):
         pinned[codes.providers[slot.provider]].append(index)
@@ -400,7 +322,7 @@ OFFER_FIELDS = [
 ]
 
 
-def _offers(instance: Instance, codes: _Codes) -> Records:
+def _offers(instance: Instance, codes: Codes) -> Records:
     rows: list[dict[str, int | float]] = [
         {
             "service": codes.services.get(offer.service, -1),
@@ -420,7 +342,7 @@ def _offers(instance: Instance, codes: _Codes) -> Records:
     return _records(rows, OFFER_FIELDS)
 
 
-def _venues(instance: Instance, codes: _Codes, lists: _Lists) -> Records:
+def _venues(instance: Instance, codes: Codes, lists: Lists) -> Records:
     rows: list[dict[str, int | float]] = [
         {
             "lat": venue.lat,
@@ -434,7 +356,7 @@ def _venues(instance: Instance, codes: _Codes, lists: _Lists) -> Records:
     return _records(rows, ["lat", "lon", "seats", "cost", "windows_from", "windows_to"])
 
 
-def _pins(instance: Instance, codes: _Codes, lists: _Lists) -> Records:
+def _pins(instance: Instance, codes: Codes, lists: Lists) -> Records:
     rows: list[dict[str, int | float]] = []
     for slot in instance.pinned:
         members = [(codes.needs[one.need], one.start // codes.grid, one.end // codes.grid) for one in slot.members]
@@ -451,7 +373,7 @@ def _pins(instance: Instance, codes: _Codes, lists: _Lists) -> Records:
     return _records(rows, ["provider", "service", "place", "day", "start", "end", "members_from", "members_to"])
 
 
-def _place_code(codes: _Codes, place: Place) -> int:
+def _place_code(codes: Codes, place: Place) -> int:
     if isinstance(place, PlaceAtVenue):
         return codes.venues[place.venue]
     if isinstance(place, PlaceAtHost):

@@ -14,10 +14,11 @@ from typing import cast
 
 from billing.split import subsidy_cents
 from matching.alone import Alone
-from matching.arrays import City, Newcomers
+from matching.arrays import City
 from matching.company import is_affordable
 from matching.distance import distance_km, is_within
 from matching.instance import Instance, Mode, Need, Place, PlaceAtHomes, PlaceAtVenue, Provider, Window
+from matching.newcomers import Newcomers
 from matching.objective import unserved_cost
 from matching.openings import Standing, openings, stand
 from matching.plan import Member, Slot

@@ -142,7 +142,7 @@ def _find(city: City, standing: Standing, wanted: Ints, found: Ints) -> int:
                     count = _note(found, count, need, provider, ALONE)
             for row in rows:
                 if may_join[row] and days[standing.slots[row, PROVIDER]]:
-                    count = _note(found, count, need, standing.slots[row, PROVIDER], row)
+                    count = _note(found, count, need, standing.slots[row, PROVIDER], int(row))
     return count
 
 

@@ -11,11 +11,12 @@ from matching.enumeration import Limits
 from matching.formats import instance_from_json
 from matching.groups import NEED
 from matching.lattice import EMPTY, NONE, make_lattice
-from matching.moves import WEIGHT, columns_of, restore
+from matching.moves import columns_of, restore
 from matching.objective import objective_cents
 from matching.problem import SCALE, Problem, make_problem
 from matching.progress import Watch
 from matching.rules import broken
+from matching.steps import WEIGHT
 from matching.week import Week
 from tests.benchmarks.cities import KINDS, make_city
 from tests.matching.tiny import tiny_instance
