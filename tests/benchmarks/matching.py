@@ -1,10 +1,13 @@
 """`python -m tests.benchmarks.matching`: this engine beside its rivals on the same cities, as a table and a chart.
 
-Each run is a process of its own; its memory is the most that it and its children held, pages in common counted once.
+Each run is a process of its own, and is killed with its children if it does not end in time; its memory is the most
+that they held, pages in common counted once.
 """
 
 import argparse
 import multiprocessing
+import os
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -16,9 +19,10 @@ from matching.formats import instance_from_json, read_instance
 from matching.objective import objective_cents
 from tests.benchmarks.chart import draw
 from tests.benchmarks.cities import KINDS, make_city
-from tests.benchmarks.rivals import RIVALS
+from tests.benchmarks.rivals import RIVALS, Outcome
 
 KB_A_GB = 1 << 20
+GOOD_PART = 0.9
 POLL_SECONDS = 0.2
 
 
@@ -34,12 +38,21 @@ class Run:
     bound_cents: int | None
     seconds: float
     gigabytes: float
+    ended: str = "in time"
+    way: tuple[tuple[float, int], ...] = ()
+    columns_seconds: float | None = None
 
     def captured(self, bound_cents: int) -> float:
         """How much of the value that any plan could have is taken."""
         objective = self.unserved_cents if self.objective_cents is None else self.objective_cents
         most = self.unserved_cents - bound_cents
         return (self.unserved_cents - objective) / most if most else 1.0
+
+    def seconds_to(self, part: float) -> float | None:
+        """When the run had so large a part of what it saved in the end; None if nothing is known of its way."""
+        saved = self.unserved_cents - (self.objective_cents or self.unserved_cents)
+        reached = (at for at, cents in self.way if self.unserved_cents - cents >= part * saved)
+        return min(reached, default=None)
 
 
 def main() -> None:
@@ -53,13 +66,11 @@ def main() -> None:
     ]
     groups = []
     for name, source in cities:
-        runs = [measure(name, source, rival, options.seconds) for rival in options.rivals]
+        runs = [measure(name, source, rival, options.seconds, options.grace) for rival in options.rivals]
         groups.append(runs)
         sys.stdout.write("\n".join(lines(runs)) + "\n")
         sys.stdout.flush()
-    growth = _growth([run for runs in groups for run in runs if run.rival == "engine"])
-    if growth:
-        sys.stdout.write(growth + "\n")
+    sys.stdout.write("\n".join(growth([run for runs in groups for run in runs])) + "\n")
     if options.chart:
         options.chart.write_text(
             draw([(run.city, run.rival, share) for runs in groups for run, share in _shares(runs)])
@@ -74,30 +85,46 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rivals", nargs="*", choices=[*RIVALS], default=[*RIVALS])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=60.0, help="for each run")
+    parser.add_argument("--grace", type=float, default=30.0, help="seconds beyond those after which a run is killed")
     parser.add_argument("--chart", type=Path, help="where the chart goes (SVG)")
     return parser
 
 
-def measure(city: str, source: Path | tuple[str, int, int], rival: str, seconds: float) -> Run:
-    """One run in a process of its own."""
+def measure(city: str, source: Path | tuple[str, int, int], rival: str, seconds: float, grace: float) -> Run:
+    """One run in a process of its own, which is killed `grace` seconds after its limit."""
     here, there = multiprocessing.get_context("fork").Pipe()
     process = multiprocessing.get_context("fork").Process(target=_run, args=(source, rival, seconds, there))
     process.start()
     there.close()
-    most = 0
-    while not here.poll(POLL_SECONDS) and process.is_alive():
+    needs, unserved_cents = here.recv()  # now its time begins
+    begun, most = time.monotonic(), 0
+    while not here.poll(POLL_SECONDS) and process.is_alive() and time.monotonic() - begun < seconds + grace:
         most = max(most, _proportional_kb(process.pid or 0))
-    needs, unserved, objective, bound, took = here.recv() if here.poll() else (0, 0, None, None, 0.0)
+    took, ended, outcome = time.monotonic() - begun, "in time", Outcome(unserved_cents, None)
+    try:
+        if here.poll():
+            outcome, took = here.recv()
+        else:
+            ended = "killed" if process.is_alive() else "died"
+    except EOFError:
+        ended = "died"
+    if ended == "killed":
+        os.killpg(process.pid or 0, signal.SIGKILL)
     process.join()
-    return Run(city, needs, rival, unserved, objective, bound, took, most / KB_A_GB)
+    objective = outcome.objective_cents if ended == "in time" else None
+    return Run(
+        city, needs, rival, unserved_cents, objective, outcome.bound_cents, took, most / KB_A_GB, ended, outcome.way,
+        outcome.columns_seconds,
+    )  # fmt: skip
 
 
 def _run(source: Path | tuple[str, int, int], rival: str, seconds: float, answer: Connection) -> None:
+    os.setpgid(0, 0)  # so that it can be killed with its children
     instance = read_instance(source) if isinstance(source, Path) else instance_from_json(make_city(*source))
+    answer.send((len(instance.needs), objective_cents(instance, ())))
     begun = time.monotonic()
-    objective, bound = RIVALS[rival](instance, seconds)
-    took = time.monotonic() - begun
-    answer.send((len(instance.needs), objective_cents(instance, ()), objective, bound, took))
+    outcome = RIVALS[rival](instance, seconds)
+    answer.send((outcome, time.monotonic() - begun))
 
 
 def _proportional_kb(pid: int) -> int:
@@ -122,24 +149,43 @@ def _shares(runs: list[Run]) -> list[tuple[Run, float]]:
 
 def lines(runs: list[Run]) -> list[str]:
     """The rows of one city, as a table in Markdown."""
-    rows = [f"| {runs[0].city} | objective | captured | gap | seconds | GB |", "|---|---|---|---|---|---|"]
+    rows = [f"| {runs[0].city} | objective | captured | gap | seconds | GB | ended |", "|---|---|---|---|---|---|---|"]
     for run, share in _shares(runs):
         gap = "-"
         if run.objective_cents and run.bound_cents is not None:
             gap = f"{(run.objective_cents - run.bound_cents) / run.objective_cents:.4f}"
         objective = "-" if run.objective_cents is None else f"{run.objective_cents}"
-        rows.append(f"| {run.rival} | {objective} | {share:.3f} | {gap} | {run.seconds:.1f} | {run.gigabytes:.2f} |")
+        took = f"{run.seconds:.1f} | {run.gigabytes:.2f} | {run.ended}"
+        rows.append(f"| {run.rival} | {objective} | {share:.3f} | {gap} | {took} |")
     return [*rows, ""]
 
 
-def _growth(runs: list[Run]) -> str:
-    """How time grows with size, as the exponent of a power, by least squares on logarithms."""
-    points = [(log(run.needs), log(run.seconds)) for run in runs if run.needs and run.seconds]
-    if len({x for x, _ in points}) < 2:
-        return ""
-    mean_x, mean_y = (sum(values) / len(points) for values in zip(*points, strict=True))
-    slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / sum((x - mean_x) ** 2 for x, _ in points)
-    return f"Time grows with the {slope:.2f}th power of the number of needs."
+def growth(runs: list[Run]) -> list[str]:
+    """How times grow with size, each as a table and the exponent of a power of the number of needs."""
+    measured = {
+        "all columns": [(run.needs, run.columns_seconds) for run in runs],
+        f"the engine's {GOOD_PART} of what it saves in the end": [
+            (run.needs, run.seconds_to(GOOD_PART)) for run in runs if run.rival == "engine"
+        ],
+    }
+    told = []
+    for what, pairs in measured.items():
+        points = [(needs, seconds) for needs, seconds in pairs if needs and seconds]
+        if points:
+            told.append(f"Seconds to {what}: {', '.join(f'{needs}: {seconds:.2f}' for needs, seconds in points)}.")
+        if (power := exponent(points)) is not None:
+            told.append(f"They grow with the {power:.2f}th power of the number of needs.")
+    return told
+
+
+def exponent(points: list[tuple[int, float]]) -> float | None:
+    """The power by which seconds grow with size, by least squares on logarithms; None of a single size."""
+    if len({size for size, _ in points}) < 2:
+        return None
+    logs = [(log(size), log(seconds)) for size, seconds in points]
+    mean_x, mean_y = (sum(values) / len(logs) for values in zip(*logs, strict=True))
+    slope: float = sum((x - mean_x) * (y - mean_y) for x, y in logs) / sum((x - mean_x) ** 2 for x, _ in logs)
+    return slope
 
 
 if __name__ == "__main__":

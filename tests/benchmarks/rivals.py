@@ -1,7 +1,9 @@
 """The matcher's rivals on the same columns: greedy, CP-SAT on all columns at once, HiGHS on all columns at once."""
 
+import time
 from collections.abc import Callable
 from math import floor, inf, isfinite
+from typing import NamedTuple
 
 import numpy as np
 from ortools.linear_solver.python import model_builder
@@ -21,20 +23,30 @@ from matching.progress import Watch
 from matching.solve import solve
 
 BIG = 1 << 60
-Outcome = tuple[int, int | None]
-"""Objective and proved bound, in cents."""
+
+
+class Outcome(NamedTuple):
+    """Objective and proved bound, in cents; plans on the way, as seconds and cents; how long columns took."""
+
+    objective_cents: int
+    bound_cents: int | None
+    way: tuple[tuple[float, int], ...] = ()
+    columns_seconds: float | None = None
 
 
 def engine(instance: Instance, seconds: float) -> Outcome:
     """This engine."""
-    plan = solve(instance, seconds=seconds)
-    return plan.objective_cents, plan.bound_cents
+    way: list[tuple[float, int]] = []
+    plan = solve(instance, seconds=seconds, progress=lambda at: way.append((at.seconds, at.objective_cents)))
+    return Outcome(plan.objective_cents, plan.bound_cents, tuple(way))
 
 
 def greedy(instance: Instance, seconds: float) -> Outcome:
     """The best saving first."""
+    begun = time.monotonic()
     problem = _problem(instance, Watch(seconds))
-    return _outcome(problem, build_greedily(problem, make_lattice(problem)), None)
+    took = time.monotonic() - begun
+    return _outcome(problem, build_greedily(problem, make_lattice(problem)), None)._replace(columns_seconds=took)
 
 
 def cp_sat(instance: Instance, seconds: float) -> Outcome:
@@ -115,7 +127,7 @@ def _problem(instance: Instance, watch: Watch) -> Problem:
 def _outcome(problem: Problem, choice: Choice, bound: int | None) -> Outcome:
     """What a choice costs; `bound` is on the model's objective, which leaves out what serving nobody costs."""
     cents = None if bound is None else (int(problem.value.sum()) + bound) // SCALE
-    return objective_cents(problem.instance, assemble(problem, choice)), cents
+    return Outcome(objective_cents(problem.instance, assemble(problem, choice)), cents)
 
 
 RIVALS: dict[str, Callable[[Instance, float], Outcome]] = {
