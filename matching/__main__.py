@@ -8,7 +8,6 @@ import json
 import math
 import os
 import sys
-import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from matching.check import check
 from matching.fields import Faults, shown
 from matching.formats import read_instance, read_plan, write_instance, write_plan
+from matching.progress import Watch
 
 if TYPE_CHECKING:
     from matching.instance import Instance
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 
 READING_PART = 0.5
 """`--seconds` begin with the command: reading takes its time from the search, up to this part of it."""
-VALID, INVALID, REFUSED = 0, 1, 2
-"""Exit statuses: all is well; the plan is not valid, or could not be written; the input is not what it must be."""
+INTERRUPTED_SECONDS = 1.0
+"""What a search has that was interrupted before it began."""
+VALID, INVALID, REFUSED, INTERRUPTED = 0, 1, 2, 130
+"""Exit statuses: all is well; the plan is not valid, or could not be written; the input is not what it must be; Ctrl-C
+came when there was no search."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,6 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         status = COMMANDS[options.command](options)
         sys.stdout.flush()
+    except KeyboardInterrupt:  # a search is not ended so, but by its watch
+        sys.stderr.write("interrupted\n")
+        return INTERRUPTED
     except BrokenPipeError:  # whoever read our lines has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return INVALID
@@ -107,30 +113,32 @@ class _whole:  # noqa: N801 - argparse shows the name
 def _solve(options: argparse.Namespace) -> int:
     if (reason := _unwritable(Path(options.out))) is not None:
         return _print([f"{options.out}: {reason}"], INVALID)
-    begun = time.monotonic()
-    try:
-        instance = read_instance(options.instance)
-        seconds = options.seconds - min(time.monotonic() - begun, READING_PART * options.seconds)
-        plan = _planned(instance, options, seconds)
-    except Faults as faults:
-        return _print(faults.lines, REFUSED)
-    try:
-        write_plan(plan, options.out)
-    except OSError as error:
-        return _print([f"{options.out}: {error.strerror or error}"], INVALID)
+    with Watch(options.seconds) as watch:  # an interruption while reading ends the search early, none harms the writing
+        try:
+            instance = read_instance(options.instance)
+            plan = _planned(instance, options, watch)
+        except Faults as faults:
+            return _print(faults.lines, REFUSED)
+        try:
+            write_plan(plan, options.out)
+        except OSError as error:
+            return _print([f"{options.out}: {error.strerror or error}"], INVALID)
     served = len(instance.needs) - len(plan.unserved)
     bound = "no bound" if plan.bound_cents is None else f"bound {plan.bound_cents} (proved by: {plan.proof})"
     served_of = f"{served} of {len(instance.needs)} needs served"
     return _print([f"{plan.status}: {served_of}, objective {plan.objective_cents} cents, {bound}"], VALID)
 
 
-def _planned(instance: "Instance", options: argparse.Namespace, seconds: float) -> "Plan":
-    if options.apart:
-        from matching.apart import solve_apart
-
-        return solve_apart(instance, seconds=seconds, seed=options.seed, workers=options.workers)
+def _planned(instance: "Instance", options: argparse.Namespace, watch: Watch) -> "Plan":
+    """The plan in what the watch has left, or at once if it was interrupted."""
+    from matching.apart import solve_apart
     from matching.solve import solve
 
+    seconds = max(watch.limit_seconds - watch.seconds, READING_PART * watch.limit_seconds)
+    if watch.interrupted:
+        seconds = min(seconds, INTERRUPTED_SECONDS)
+    if options.apart:
+        return solve_apart(instance, seconds=seconds, seed=options.seed, workers=options.workers)
     listener = _show_progress if options.progress else None
     return solve(instance, seconds=seconds, seed=options.seed, workers=options.workers, progress=listener)
 

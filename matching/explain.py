@@ -5,7 +5,7 @@ takes time: where it runs out, the last reason of the table stands, and no chang
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from matching.all_else_empty import NO_WEEK, AllElseEmpty, Said
@@ -34,9 +34,14 @@ class Settled:
     unserved: tuple[Unserved, ...]
 
 
-def settle(problem: Problem, slots: Sequence[Slot], seconds: float) -> Settled:
-    """Add to a plan what raises its objective by nothing, and say why the rest is unserved; in about `seconds`."""
-    explainer = Explainer(problem, tuple(slots), seconds)
+def settle(
+    problem: Problem, slots: Sequence[Slot], seconds: float, is_over: Callable[[], bool] = lambda: False
+) -> Settled:
+    """Add to a plan what raises its objective by nothing, and say why the rest is unserved; in about `seconds`.
+
+    Or sooner, once it `is_over`.
+    """
+    explainer = Explainer(problem, tuple(slots), seconds, is_over)
     unserved = explainer.unserved()
     while explainer.has_grown and explainer.has_time(BESIDE_PART):  # what was said of the others may no longer hold
         explainer.has_grown = False
@@ -47,10 +52,10 @@ def settle(problem: Problem, slots: Sequence[Slot], seconds: float) -> Settled:
 class Explainer:
     """A plan's slots and the columns that it was chosen from, indexed for asking about one need at a time."""
 
-    def __init__(self, problem: Problem, slots: tuple[Slot, ...], seconds: float) -> None:
+    def __init__(self, problem: Problem, slots: tuple[Slot, ...], seconds: float, is_over: Callable[[], bool]) -> None:
         self._problem = problem
         self._instance = problem.instance
-        self._begun, self._seconds = time.monotonic(), seconds
+        self._begun, self._seconds, self._is_over = time.monotonic(), seconds, is_over
         self._empty = AllElseEmpty(problem, lambda: self.has_time(EMPTY_PART))
         self.has_grown = False
         self._stand(slots)
@@ -58,7 +63,7 @@ class Explainer:
 
     def has_time(self, part: float = 1) -> bool:
         """Whether the time, or a part of it, has not passed yet."""
-        return time.monotonic() - self._begun < part * self._seconds
+        return not self._is_over() and time.monotonic() - self._begun < part * self._seconds
 
     def _stand(self, slots: tuple[Slot, ...]) -> None:
         self.slots = slots

@@ -44,6 +44,8 @@ CLOSING_SECONDS_PER_NEED, SEARCH_PART_MIN = 0.0003, 0.3
 """What writing the plan and its reasons takes besides, and the part of the time that the search has all the same."""
 EXPLAIN_PART = 0.1
 """Of the time, so much is spent on looking for the reasons that take looking for."""
+INTERRUPTED_SECONDS = 1.0
+"""So much at most after an interruption."""
 PINS_SECONDS_MIN = 2.0
 """What is pinned stands in every plan: to see that, there is always so much time (it takes some hundredths)."""
 ANNEAL_PART, ANNEAL_PART_MAX, NEEDS_A_SECOND = 0.25, 0.6, 300
@@ -248,7 +250,11 @@ def _incomplete(is_infeasible: bool) -> str:
 
 def _plan(best: Incumbent, seed: int) -> Plan:
     instance = best.problem.instance
-    settled = settle(best.problem, best.slots, EXPLAIN_PART * best.watch.limit_seconds)
+    watch = best.watch
+    seconds = EXPLAIN_PART * watch.limit_seconds
+    if watch.interrupted:  # somebody waits; a second interruption ends the looking for reasons too
+        seconds, watch.interrupted = min(seconds, INTERRUPTED_SECONDS), False
+    settled = settle(best.problem, best.slots, seconds, lambda: watch.interrupted)
     objective = objective_cents(instance, settled.slots)
     gap = gap_between(objective, best.bound_cents)
     return Plan(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -11,6 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from matching.__main__ import main
+from matching.check import check
+from matching.formats import read_instance
+from matching.solve import solve
 from tests.matching.examples import instance, member, need, plan, provider, slot
 from tests.matching.test_check import a_city, its_plan
 
@@ -200,3 +204,45 @@ def test_progress_is_told_as_json_lines_and_only_gets_better(tmp_path, files, ca
 def test_without_progress_nothing_is_told(tmp_path, files, capsys):
     assert main(["solve", files[0], "--out", str(tmp_path / "plan.json"), "--seconds", "20"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_an_interruption_while_the_instance_is_read_ends_with_a_plan_all_the_same(tmp_path, files, monkeypatch, capsys):
+    def read_and_interrupt(path):
+        signal.raise_signal(signal.SIGINT)
+        return read_instance(path)
+
+    monkeypatch.setattr("matching.__main__.read_instance", read_and_interrupt)
+    out = tmp_path / "plan.json"
+    assert main(["solve", files[0], "--out", str(out), "--seconds", "60"]) == 0
+    monkeypatch.undo()
+    assert "needs served" in capsys.readouterr().out
+    assert main(["check", files[0], str(out)]) == 0
+
+
+def test_an_interruption_where_there_is_no_search_is_a_line(files, monkeypatch, capsys):
+    def interrupt(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("matching.__main__.read_plan", interrupt)
+    assert main(["check", *files]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_a_search_that_is_interrupted_does_not_look_long_for_reasons(files):
+    told = []
+
+    def interrupt(progress):
+        told.append(progress)
+        signal.raise_signal(signal.SIGINT)
+
+    city = read_instance(files[0])
+    plan = solve(city, seconds=600, progress=interrupt)
+    assert told
+    assert plan.seconds < 60
+    assert check(city, plan) == []
+
+
+def test_parts_are_solved_apart_by_a_word(tmp_path, files):
+    out = tmp_path / "plan.json"
+    assert main(["solve", files[0], "--out", str(out), "--seconds", "5", "--apart"]) == 0
+    assert main(["check", files[0], str(out)]) == 0
