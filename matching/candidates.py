@@ -23,6 +23,8 @@ from matching.pricing import net_of
 
 DAYS = 7
 BITS = 62
+CROWD = 100
+"""So many candidates of one place and day are a crowd."""
 
 
 @lean
@@ -162,8 +164,16 @@ def choose(city: City, all_: Ints, rows: Ints, forced: int) -> Ints:
 
 
 @lean
-def _is_start(city: City, fits: Flags, start: int, starts: int) -> bool:
-    """Whether a start is among those that the effort allows."""
+def _is_start(city: City, fits: Flags, start: int, starts: int, tiling: int) -> bool:
+    """Whether a start is among those that the effort allows: the first and the last, or so many units after the first.
+
+    `tiling` is 0 or how long sessions are: of a crowd who all want the same hours, one group can follow the other.
+    """
+    if tiling:
+        first = start
+        while first > 0 and fits[first - 1]:
+            first -= 1
+        return (start - first) % tiling == 0
     if starts == 0 or (starts == 1 and start * city.grid % 60 == 0):
         return True
     return not (start > 0 and fits[start - 1] and start + 1 < city.units and fits[start + 1])
@@ -176,9 +186,13 @@ def sessions_at(city: City, site: Site, here: Ints, rows: Ints, fits: Flags, str
     presence = city.services[site.service].mode == PRESENCE
     for start in range(city.units):
         for i in range(len(rows)):
-            if not fits[rows[i], start] or (presence and not _is_start(city, fits[rows[i]], start, site.effort.starts)):
+            length = city.needs[here[C_NEED, i]].length
+            tiling = length if site.effort.starts == 2 and len(rows) >= CROWD else 0
+            if not fits[rows[i], start]:
                 continue
-            end = start + city.needs[here[C_NEED, i]].length
+            if presence and not _is_start(city, fits[rows[i]], start, site.effort.starts, tiling):
+                continue
+            end = start + length
             inside = False
             for j in range(len(stretches)):
                 inside = inside or (stretches[j, 0] <= start and end <= stretches[j, 1])

@@ -26,6 +26,18 @@ def test_of_many_identical_needs_as_many_are_served_as_there_are_seats(service):
     assert list(left_out.values()) == ["outcompeted"] * 2
 
 
+def test_a_crowd_that_wants_one_afternoon_fills_every_hour_of_it_though_not_all_groups_can_be_listed():
+    afternoon = [window(0, 840, 1200)]
+    wishes = {"windows": afternoon, "group_max": None, "price_max_cents_per_hour": None, "host_seats": 0}
+    needs = [need(f"n{number}", service=PRESENCE, minutes=60, **wishes) for number in range(500)]
+    city = instance_from_json(
+        instance(needs, [provider("q1", offer(service=PRESENCE, seats_max=12), windows=afternoon)])
+    )
+    plan = solve(city, seconds=8)
+    assert check(city, plan) == []
+    assert len(needs) - len(plan.unserved) >= 60  # there are seats for 72
+
+
 def test_who_may_not_meet_itself_is_left_out_or_served_but_the_plan_is_valid():
     left_out = solved(instance([need("a", excludes=["a"]), need("b")], [provider("q1")]))
     assert set(left_out) <= {"a"}
