@@ -13,6 +13,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from marketplace.errors import MarketplaceError
+from marketplace.pages import own_path
 from marketplace.web import PUBLIC, access_of
 from marketplace.words import N_
 
@@ -77,7 +78,15 @@ def _answer(status: int, advice: Advice, reason: str = "") -> ResponseReturnValu
     title, text = gettext(advice.title), reason or gettext(advice.text)
     if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
         return jsonify(error=title, message=text), status
-    return render_template("errors/error.html", status=status, title=title, text=text), status
+    return render_template("errors/error.html", status=status, title=title, text=text, back=_page_before()), status
+
+
+def _page_before() -> str:
+    """The page of ours from which a form was sent, where the work goes on; empty for any other request."""
+    before = urlsplit(request.referrer or "")
+    if request.method != "POST" or before.netloc != request.host:
+        return ""
+    return own_path(f"{before.path}?{before.query}")
 
 
 def words_of(error: MarketplaceError) -> str:

@@ -103,7 +103,7 @@ STATES: Final[Mapping[str, Mapping[str, str]]] = {
         "solved": N_("Calcolato"),
         "proposed": N_("Proposte inviate"),
         "settled": N_("Concluso"),
-        "failed": N_("Non riuscito"),
+        "failed": N_("Senza esito"),
     },
 }
 

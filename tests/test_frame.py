@@ -100,12 +100,17 @@ def test_failures_are_pages_that_say_what_to_do(client: FlaskClient, app: Applic
         raise ZeroDivisionError
 
     app.add_url_rule("/pieno", view_func=refuse)
+    app.add_url_rule("/invia", view_func=refuse, endpoint="send", methods=["POST"])
     app.add_url_rule("/guasto", view_func=break_down)
     app.config["PROPAGATE_EXCEPTIONS"] = False
     missing = client.get("/non-c-e")
     assert (missing.status_code, "Questa pagina non c&#39;è" in missing.text) == (404, True)
     full = client.get("/pieno")
     assert (full.status_code, "al completo" in full.text) == (409, True)
+    for before, back in (("/gruppi/1?pagina=2", "/gruppi/1?pagina=2"), ("//altrove.it/x", "/")):
+        turned = client.post("/invia", headers={"Referer": f"http://localhost{before}"}).text
+        assert f'href="{back}" >Torna alla pagina di prima' in turned
+    assert "pagina di prima" not in client.post("/invia", headers={"Referer": "http://altrove.it/"}).text
     broken = client.get("/guasto")
     assert (broken.status_code, "Riprova tra qualche minuto" in broken.text) == (500, True)
     assert "ZeroDivision" not in broken.text

@@ -73,6 +73,15 @@ def test_without_words_nothing_is_kept_and_what_was_written_stays(app: Applicati
     assert reports(app) == []
 
 
+def test_a_long_story_is_never_cut_in_silence(app: Application, client: FlaskClient) -> None:
+    with_city = client.get(PAGE).text
+    assert "<textarea" in with_city and "maxlength" not in with_city[with_city.index("<textarea") :].split(">")[0]
+    story = "una parola " * 500
+    answer = client.post(PAGE, data={"words": story})
+    assert answer.status_code == 422 and story.strip() in answer.text and "4000" in answer.text
+    assert reports(app) == []
+
+
 def test_an_officer_reads_answers_and_suspends(
     app: Application, client: FlaskClient, officer: FlaskClient, teacher_id: str
 ) -> None:
