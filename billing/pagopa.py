@@ -1,5 +1,8 @@
 """A pagoPA notice is known by 18 digits that check themselves, and is read by a phone as one line of text."""
 
+import re
+from collections.abc import Iterator
+
 from stdnum.exceptions import ValidationError
 from stdnum.it import iva
 
@@ -24,6 +27,19 @@ def notice_number(segregation: str, base: str) -> str:
 def is_notice_number(number: str) -> bool:
     """Whether 18 digits check."""
     return len(number) == 18 and number.isdecimal() and int(number[:16]) % 93 == int(number[16:])
+
+
+def notices_in(text: str, segregation: str) -> Iterator[str]:
+    """Every notice number of a body (by its segregation code) in a payment's words, in groups of digits or not.
+
+    Where the words have only the 17 digits after the first (a payment's IUV, as banks write it after `/RFB/`) they
+    count as well.
+    """
+    digits = re.sub(r"(?<=\d)[ .-](?=\d)", "", text)
+    for found in re.finditer(rf"(?={AUX_DIGIT}?({re.escape(segregation)}\d{{15}}))", digits):
+        number = AUX_DIGIT + found[1]
+        if is_notice_number(number):
+            yield number
 
 
 def qr_text(number: str, creditor_tax_code: str, cents: int) -> str:

@@ -171,14 +171,12 @@ def _add_lines(body: Any, facts: dict[str, Any]) -> None:
 
 
 def _payment(document: Document, facts: dict[str, Any]) -> Any:
-    by_bank = any(paid["by_bank"] for paid in facts["paid"])
+    way = "MP08"  # a card; MP05 a transfer, MP23 pagoPA
+    for paid in facts["paid"]:
+        way = "MP23" if paid.get("by_notice") else "MP05" if paid["by_bank"] else way
     return fattura.DatiPagamento(
         "TP02",
-        [
-            fattura.DettaglioPagamento(
-                modalita_pagamento="MP05" if by_bank else "MP08", importo_pagamento=_euros(document.total_cents)
-            )
-        ],
+        [fattura.DettaglioPagamento(modalita_pagamento=way, importo_pagamento=_euros(document.total_cents))],
     )
 
 

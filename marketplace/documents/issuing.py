@@ -65,7 +65,8 @@ order by 1
 """
 _PAID = """
 select p.statement_id, e.booked_on, p.cents, p.bank_line_id is not null as by_bank,
-       coalesce(b.reference, p.stripe_intent_id) as reference
+       coalesce(nullif(b.notice, ''), b.reference, p.stripe_intent_id) as reference,
+       coalesce(b.notice, '') <> '' as by_notice
 from payment p
 left join bank_line b on b.municipality_id = p.municipality_id and b.id = p.bank_line_id
 join ledger_entry e on e.municipality_id = p.municipality_id
@@ -339,7 +340,13 @@ def _paid(session: Session, municipality_id: str, statement_ids: Sequence[UUID])
     rows = session.connection().execute(text(_PAID), {"city": municipality_id, "statements": list(set(statement_ids))})
     paid: dict[UUID, list[dict[str, Any]]] = {}
     for row in rows:
-        one = {"on": row.booked_on, "cents": row.cents, "by_bank": row.by_bank, "reference": row.reference}
+        one = {
+            "on": row.booked_on,
+            "cents": row.cents,
+            "by_bank": row.by_bank,
+            "by_notice": row.by_notice,
+            "reference": row.reference,
+        }
         paid.setdefault(row.statement_id, []).append(one)
     return paid
 

@@ -6,22 +6,17 @@ from datetime import date
 import segno
 from flask_babel import gettext as _
 
-from billing.pagopa import notice_number, qr_text
+from billing.pagopa import qr_text
 from marketplace.accounts.policy import Policy
 from marketplace.documents.paper import Sheet, print_sheet
 from marketplace.errors import NotFound
 from marketplace.filters import month
 from marketplace.households.models import Household
 from marketplace.i18n import language
-from marketplace.statements.models import ASKED, PaymentState, Statement
+from marketplace.statements.bank import statement_notice
+from marketplace.statements.models import ASKED, PaymentState
 from marketplace.statements.queries import StatementFacts
 from marketplace.statements.wording import money
-
-
-def statement_notice(statement: Statement, policy: Policy) -> str:
-    """The notice number of a statement: its IUV is the year (2 digits) and the statement's number (11)."""
-    assert statement.year is not None and statement.number is not None
-    return notice_number(policy.pagopa_segregation, f"{statement.year % 100:02d}{statement.number:011d}")
 
 
 def due_cents(facts: StatementFacts) -> int:

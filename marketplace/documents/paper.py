@@ -34,7 +34,7 @@ MOVES: Final = {
     "paid_by_bank": N_("Compenso, con bonifico"),
     "transfer_reversed": N_("Compenso ripreso"),
     "payment_succeeded": N_("Pagamento con carta o addebito in conto"),
-    "bank_transfer_received": N_("Pagamento con bonifico"),
+    "bank_transfer_received": N_("Pagamento con bonifico o pagoPA"),
     "payment_returned": N_("Restituito"),
     "payment_reinstated": N_("Restituzione annullata"),
 }
@@ -135,11 +135,10 @@ def _totals(document: Document, facts: dict[str, Any]) -> list[tuple[str, str]]:
 def _notes(document: Document, facts: dict[str, Any]) -> list[str]:
     notes = []
     for paid in facts["paid"] if document.total_cents > 0 else ():
-        how = _("con bonifico") if paid["by_bank"] else _("con carta o addebito in conto")
         notes.append(
             _(
                 "Pagamento tracciabile %(how)s, %(day)s, %(amount)s per tutto l'estratto, riferimento %(reference)s.",
-                how=how,
+                how=_how(paid),
                 day=_date(paid["on"]),
                 amount=money(paid["cents"]),
                 reference=paid["reference"],
@@ -162,6 +161,13 @@ def _notes(document: Document, facts: dict[str, Any]) -> list[str]:
     if not facts["payer"]["tax_code"]:
         notes.append(_("Manca il codice fiscale di chi paga: senza, la spesa non si può portare in detrazione."))
     return notes + list(facts["notes"])
+
+
+def _how(paid: dict[str, Any]) -> str:
+    """By which way a payment came; documents of before notices were matched do not say `by_notice`."""
+    if paid.get("by_notice"):
+        return str(_("con pagoPA"))
+    return str(_("con bonifico") if paid["by_bank"] else _("con carta o addebito in conto"))
 
 
 def _payout_note(document: Document, facts: dict[str, Any], city: str) -> Sheet:

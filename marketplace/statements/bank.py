@@ -12,8 +12,10 @@ from uuid_utils.compat import uuid7
 
 from billing import ledger
 from billing.bank import BankFileError, BankLine, creditor_reference, read_bank_file, references_in
+from billing.pagopa import notice_number, notices_in
 from marketplace.accounts.models import Actor
 from marketplace.accounts.operations import record
+from marketplace.accounts.policy import Policy, get_policy
 from marketplace.errors import Rejected
 from marketplace.providers.models import Provider
 from marketplace.slots.calendar import local_day
@@ -64,6 +66,12 @@ def statement_reference(statement: Statement) -> str:
     return creditor_reference(f"{statement.municipality_id}{statement.year}{statement.number:06d}")
 
 
+def statement_notice(statement: Statement, policy: Policy) -> str:
+    """The pagoPA notice number of a statement: its IUV is the year (2 digits) and the statement's number (11)."""
+    assert statement.year is not None and statement.number is not None
+    return notice_number(policy.pagopa_segregation, f"{statement.year % 100:02d}{statement.number:011d}")
+
+
 def month_reference(municipality_id: str, month: date) -> str:
     """What the treasury writes in its transfer for a closed month."""
     return creditor_reference(f"{municipality_id}M{month:%Y%m}")
@@ -109,7 +117,7 @@ def _keep(session: Session, city: str, now: datetime, line: BankLine) -> BankRow
 
 
 def _match(session: Session, by: Actor, now: datetime, row: BankRow) -> None:
-    """Match a line by its reference; where the amount is another, an officer looks."""
+    """Match a line by its reference or its pagoPA notice; where the amount is another, an officer looks."""
     for reference in references_in(row.text):
         body = reference[4:]
         if not body.startswith(row.municipality_id):
@@ -121,6 +129,13 @@ def _match(session: Session, by: Actor, now: datetime, row: BankRow) -> None:
             _match_statement(session, now, row, int(rest[:4]), int(rest[4:]))
         if row.state == BankState.MATCHED:
             return
+    policy = get_policy(session, row.municipality_id, row.booked_on)
+    for notice in notices_in(row.text, policy.pagopa_segregation) if policy.pagopa_creditor else ():
+        row.notice = notice
+        _match_statement(session, now, row, 2000 + int(notice[3:5]), int(notice[5:16]))
+        if row.state == BankState.MATCHED:
+            return
+        row.notice = ""
 
 
 def _match_statement(session: Session, now: datetime, row: BankRow, year: int, number: int) -> None:

@@ -317,7 +317,10 @@ class BankState(StrEnum):
 
 
 class BankRow(Row, table=True):
-    """A line of the municipality's bank account as a file had it, once in however many files; words are sealed."""
+    """A line of the municipality's bank account as a file had it, once in however many files; words are sealed.
+
+    `notice` is the pagoPA notice that it paid, empty for a transfer.
+    """
 
     __tablename__ = "bank_line"
     __table_args__ = (
@@ -334,6 +337,7 @@ class BankRow(Row, table=True):
     state: BankState = Field(sa_type=choice(BankState))
     matched_to: str | None = Field(default=None, max_length=80)
     why: str = Field(default="", max_length=40)
+    notice: str = Field(default="", max_length=18, sa_column_kwargs={"server_default": ""})
     read_at: datetime
 
 

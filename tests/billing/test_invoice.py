@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from billing.invoice import split_vat, stamp_cents
 from billing.libretto import Cap, Worked, titles, uses
-from billing.pagopa import BadNoticeError, is_notice_number, notice_number, qr_text
+from billing.pagopa import BadNoticeError, is_notice_number, notice_number, notices_in, qr_text
 
 CREDITOR = "00145920351"
 
@@ -44,6 +44,17 @@ def test_a_notice_with_one_wrong_digit_does_not_check(segregation: int, base: in
     wrong = number[:place] + str((int(number[place]) + shift) % 10) + number[place + 1 :]
     assert is_notice_number(number)
     assert not is_notice_number(wrong)
+
+
+@given(st.integers(0, 10**13 - 1), st.sampled_from(["{}", "avviso {} novembre", "/RFB/{}/108.00/TXT/estratto", "n.{}"]))
+def test_a_notice_is_found_in_any_words_whole_in_groups_or_as_its_iuv(base: int, words: str) -> None:
+    number = notice_number("01", f"{base:013d}")
+    grouped = " ".join(number[start : start + 4] for start in range(0, 18, 4))
+    for written in (number, grouped, number[1:]):
+        assert number in notices_in(words.format(written), "01")
+        assert number not in notices_in(words.format(written), "02")
+    wrong = f"{number[:-1]}{(int(number[-1]) + 1) % 10}"
+    assert number not in notices_in(words.format(wrong), "01")
 
 
 def test_the_code_on_a_notice_has_the_official_form() -> None:

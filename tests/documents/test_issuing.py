@@ -12,7 +12,9 @@ from sqlmodel import Session, col, select
 from uuid_utils.compat import uuid7
 
 from marketplace.accounts.models import PolicyVersion
+from marketplace.accounts.policy import get_policy
 from marketplace.db import NOBODY, Scope, set_scope
+from marketplace.documents.fatturapa import invoice_xml
 from marketplace.documents.issuing import (
     certificate_so_far,
     issue_certificates,
@@ -24,11 +26,14 @@ from marketplace.documents.operations import issue_all
 from marketplace.households.models import Household
 from marketplace.installation import Installation
 from marketplace.slots.models import Presence
-from marketplace.statements.models import Payout, StatementLine
-from tests.documents.paid import PAYER, a_group, close_and_pay, documents, says
+from marketplace.statements.bank import statement_notice, take_file
+from marketplace.statements.models import Payout, Statement, StatementLine
+from marketplace.statements.operations import close_month
+from tests.billing.test_bank import camt, entry
+from tests.documents.paid import PAYER, VAT_NUMBER, a_group, close_and_pay, documents, says
 from tests.stand_in import StandIn
 from tests.statements.test_payments import DUE, pay_out
-from tests.statements.world import CITY, LONG_AGO, City, build
+from tests.statements.world import CITY, CLOSED_AT, LONG_AGO, NOVEMBER, OFFICER, City, build
 
 DECEMBER, CLOSED_AGAIN = date(2026, 12, 1), datetime(2027, 1, 4, 8, tzinfo=UTC)
 
@@ -273,3 +278,21 @@ def test_a_number_is_never_chosen_and_never_dated_before_the_last(city: City) ->
         city.session.execute(insert(Document), [certificate_of(household, date(2026, 11, 25))])
     city.session.execute(insert(Document), [certificate_of(household, date(2027, 1, 2))])
     assert sorted((one.year, one.number) for one in documents(city.session)) == [(2026, 1), (2027, 1)]
+
+
+def test_a_receipt_of_what_came_by_pagopa_names_its_notice(city: City, stand_in: StandIn) -> None:
+    group = a_group(city)
+    says(city.session, group.provider)
+    close_month(city.session, OFFICER, CLOSED_AT, CITY, NOVEMBER)
+    settings = {"pagopa_creditor": VAT_NUMBER}
+    city.session.add(PolicyVersion(municipality_id=CITY, valid_from=NOVEMBER, settings=settings, created_at=LONG_AGO))
+    city.session.flush()
+    statement = city.session.exec(select(Statement)).one()
+    number = statement_notice(statement, get_policy(city.session, CITY, DUE.date()))
+    euros = f"{statement.total_cents // 100}.{statement.total_cents % 100:02d}"
+    take_file(city.session, OFFICER, DUE, camt(entry(euros, text=f"avviso {number}")))
+    issue_for_statements(city.session, CITY, DUE)
+    [receipt] = documents(city.session)
+    [paid] = receipt.facts["paid"]
+    assert (paid["by_notice"], paid["reference"]) == (True, number)
+    assert b"<ModalitaPagamento>MP23</ModalitaPagamento>" in invoice_xml(receipt, "Reggio Emilia")

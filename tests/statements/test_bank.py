@@ -6,6 +6,8 @@ import pytest
 from sqlmodel import Session, select
 
 from billing import ledger
+from marketplace.accounts.models import PolicyVersion
+from marketplace.accounts.policy import get_policy
 from marketplace.statements.audit import audit
 from marketplace.statements.bank import (
     BadBankFile,
@@ -15,6 +17,7 @@ from marketplace.statements.bank import (
     list_unmatched,
     month_reference,
     record_payouts_by_bank,
+    statement_notice,
     statement_reference,
     take_file,
 )
@@ -25,7 +28,7 @@ from marketplace.statements.settlements import settle_month
 from tests.billing.test_bank import BOMB, camt, entry
 from tests.stand_in import StandIn
 from tests.statements.test_payments import DUE, collect, one_family, pay_out
-from tests.statements.world import CITY, CLOSED_AT, NOVEMBER, OFFICER, City
+from tests.statements.world import CITY, CLOSED_AT, LONG_AGO, NOVEMBER, OFFICER, City
 
 
 def reference(session: Session) -> str:
@@ -52,6 +55,41 @@ def test_a_transfer_with_the_right_words_pays_once_in_however_many_files(city: C
     assert owes(city, payment) == 0 and len(city.session.exec(select(BankRow)).all()) == 3
     collect(city.session, payment)
     assert payment.attempts == 0 and clean(city)
+
+
+def notice(city: City) -> str:
+    """The pagoPA notice number of the only statement, in a city that takes pagoPA."""
+    settings = {"pagopa_creditor": "00145920351"}
+    city.session.add(PolicyVersion(municipality_id=CITY, valid_from=NOVEMBER, settings=settings, created_at=LONG_AGO))
+    city.session.flush()
+    policy = get_policy(city.session, CITY, DUE.date())
+    return statement_notice(city.session.exec(select(Statement)).one(), policy)
+
+
+@pytest.mark.parametrize("words", ["{}", "/RFB/{}/108.00/TXT/Condiviso 11/2026", "pagoPA avviso n. {}"])
+def test_a_pagopa_payment_is_matched_by_its_notice_and_its_receipt_says_so(
+    city: City, stand_in: StandIn, words: str
+) -> None:
+    _, payment = one_family(city, stand_in, choice=None)
+    number = notice(city)
+    text = words.format(number[1:] if "RFB" in words else number)
+    for _ in range(2):
+        take_file(city.session, OFFICER, DUE, camt(entry("108.00", text=text)))
+    assert (payment.state, owes(city, payment)) == (PaymentState.SUCCEEDED, 0)
+    assert [one.notice for one in city.session.exec(select(BankRow))] == [number]
+    assert len(list_payouts_by_bank(city.session, CITY)) == 1 and clean(city)
+
+
+def test_a_notice_of_another_amount_paid_twice_or_unknown_waits_for_an_officer(city: City, stand_in: StandIn) -> None:
+    _, payment = one_family(city, stand_in, choice=None)
+    number = notice(city)
+    take_file(city.session, OFFICER, DUE, camt(entry("107.00", text=number)))
+    assert payment.state == PaymentState.DUE
+    take_file(city.session, OFFICER, DUE, camt(entry("108.00", text=number), entry("108.00", text=number)))
+    take_file(city.session, OFFICER, DUE, camt(entry("108.00", text="301269999999999" + "00")))
+    waiting = list_unmatched(city.session, CITY)
+    assert sorted(one.why for one in waiting) == ["no_reference", "nothing_due", "other_amount"]
+    assert {one.notice for one in waiting} == {""} and owes(city, payment) == 0 and clean(city)
 
 
 def test_a_provider_is_paid_by_bank_what_came_by_bank(city: City, stand_in: StandIn) -> None:
