@@ -13,8 +13,8 @@ from sqlmodel import Session, col, select
 
 from billing.ledger import Account, Kind
 from marketplace.errors import NotFound
-from marketplace.statements.models import ASKED, MonthClosing, Payment, PaymentState, Payout, Statement
-from marketplace.statements.months import first_day, last_day
+from marketplace.statements.models import ASKED, MonthClosing, Payment, PaymentState, Statement
+from marketplace.statements.months import first_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,77 +247,6 @@ def subject_of_contest(session: Session, municipality_id: str, contest_id: UUID)
         row.explanation,
     )
     return ContestFacts(row.id, row.state, row.reason, row.family_name, row.month, row.provider_name, row.service, line)
-
-
-@dataclass(frozen=True, slots=True)
-class EarnedMeeting:
-    """What one meeting earned its provider."""
-
-    held_on: date
-    service: str
-    topic: str | None
-    cents: int
-
-
-@dataclass(frozen=True, slots=True)
-class Earnings:
-    """A provider's account: what is still due, what a month earned meeting by meeting, and every payout."""
-
-    due_cents: int
-    months: tuple[date, ...]
-    month: date | None
-    meetings: tuple[EarnedMeeting, ...]
-    payouts: tuple[Payout, ...]
-
-    @property
-    def month_cents(self) -> int:
-        return sum(meeting.cents for meeting in self.meetings)
-
-
-def get_earnings(session: Session, municipality_id: str, provider_id: UUID, month: date | None) -> Earnings:
-    """A provider's earnings; `month` defaults to the newest closed one."""
-    values = {"municipality": municipality_id, "account": f"provider:{provider_id}"}
-    connection = session.connection()
-    booked = connection.execute(
-        text("""
-            select distinct e.booked_on from posting p
-            join ledger_entry e on e.municipality_id = p.municipality_id and e.id = p.entry_id
-            where p.municipality_id = :municipality and p.account = :account
-              and e.event in ('meeting_billed', 'meeting_corrected') order by 1 desc"""),
-        values,
-    )
-    months = tuple(first_day(day) for day in booked.scalars())
-    chosen = month if month in months else (months[0] if months else None)
-    balance = connection.execute(
-        text(
-            "select coalesce(sum(cents), 0) from posting where municipality_id = :municipality and account = :account"
-        ),
-        values,
-    ).scalar_one()
-    rows = connection.execute(
-        text("""
-            select mt.held_on, sl.service, sl.topic, -p.cents as cents from posting p
-            join ledger_entry e on e.municipality_id = p.municipality_id and e.id = p.entry_id
-            join meeting mt on mt.municipality_id = e.municipality_id
-                 and e.business_key in ('meeting:' || mt.id)
-            join slot sl on sl.municipality_id = mt.municipality_id and sl.id = mt.slot_id
-            where p.municipality_id = :municipality and p.account = :account and e.booked_on = :booked_on
-              and mt.provider_id = :provider
-            order by mt.held_on, sl.service"""),
-        values | {"booked_on": last_day(chosen) if chosen else None, "provider": provider_id},
-    )
-    payouts = session.exec(
-        select(Payout)
-        .where(Payout.municipality_id == municipality_id, Payout.provider_id == provider_id)
-        .order_by(col(Payout.due_on).desc(), col(Payout.id))
-    ).all()
-    return Earnings(
-        due_cents=-int(balance),
-        months=months,
-        month=chosen,
-        meetings=tuple(EarnedMeeting(row.held_on, row.service, row.topic, int(row.cents)) for row in rows),
-        payouts=tuple(payouts),
-    )
 
 
 @dataclass(frozen=True, slots=True)

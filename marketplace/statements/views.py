@@ -34,6 +34,7 @@ from marketplace.statements import (
     wording,
 )
 from marketplace.statements.audit import audit
+from marketplace.statements.earnings import get_earnings
 from marketplace.statements.forms import ContestForm, month_from, month_name
 from marketplace.statements.models import MonthClosing, Statement
 from marketplace.statements.nightly import at_stripe, last_check
@@ -238,9 +239,7 @@ def earnings() -> str:
     return render_template(
         "statements/earnings.html",
         provider=db.session.get_one(Provider, (who.municipality_id, who.provider_id)),
-        earnings=queries.get_earnings(
-            db.session, who.municipality_id, who.provider_id, month_from(chosen) if chosen else None
-        ),
+        earnings=get_earnings(db.session, who.municipality_id, who.provider_id, month_from(chosen) if chosen else None),
         subjects=subjects(),
         subject_name=wording.subject_name,
     )

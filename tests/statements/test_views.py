@@ -273,6 +273,7 @@ def test_a_provider_reads_what_it_earned_and_what_is_on_its_way(
     browser = enter(app, town.session, Role.PROVIDER, provider=provider.id)
     page = browser.get("/lavoro/compensi").text
     assert "ancora da ricevere" in page and "Aggiungi il conto" in page and "Incontri di novembre 2026" in page
+    assert page.count("Settimana dal ") == len(the_group(town).meetings)
     sent = browser.post("/lavoro/compensi/conto")
     assert sent.status_code == 303 and sent.headers["Location"].startswith(stand_in.url)
     assert "None" not in page
