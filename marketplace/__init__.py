@@ -7,8 +7,10 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from billing.gateway import Gateway
 from marketplace import health, pages
+from marketplace.accounts import second_step_views as second_step
 from marketplace.accounts import views as accounts
 from marketplace.accounts.models import User
+from marketplace.accounts.signing import init_signing
 from marketplace.assets import init_assets
 from marketplace.config import Settings
 from marketplace.db import db
@@ -47,6 +49,7 @@ ROOMS = (
     health,
     pages,
     accounts,
+    second_step,
     places,
     households,
     providers,
@@ -95,7 +98,7 @@ def create_app(settings: Settings, database_url: str) -> Application:
     db.init_app(app)
     CSRFProtect(app)
     Security(app, FSQLALiteUserDatastore(db, User, RoleMixin), register_blueprint=False)
-    for give in (init_i18n, init_filters, init_assets, init_navigation, init_failures, init_headers):
+    for give in (init_signing, init_i18n, init_filters, init_assets, init_navigation, init_failures, init_headers):
         give(app)
     app.context_processor(template_globals)
     register_rooms(app)

@@ -113,6 +113,32 @@ def import_city(folder: Path, municipality: str, report: Path | None, dry_run: b
         sys.exit(import_folder(db.session, now, day, folder, municipality, click.echo, report, dry_run, say))
 
 
+@main.command()
+@click.argument("email")
+@click.option("--role", type=click.Choice(["officer", "operator", "administrator"]), required=True)
+@click.option("--name", default="", help="Name and family name, for somebody new.")
+@MUNICIPALITY
+def appoint(email: str, role: str, name: str, municipality: str) -> None:
+    """Give somebody a role in a municipality's office; they get in by a link to EMAIL."""
+    from marketplace.accounts.commands import appoint_staff
+    from marketplace.accounts.models import Role
+
+    with application():
+        appoint_staff(db.session, datetime.now(UTC), municipality, email, name, Role(role), click.echo)
+
+
+@main.command("reset-second-step")
+@click.argument("email")
+@click.option("--reason", required=True, help="How the person was recognised; it stays in the audit log.")
+@MUNICIPALITY
+def reset_second_step(email: str, reason: str, municipality: str) -> None:
+    """Let somebody who has lost the phone and the recovery codes set up the second step again."""
+    from marketplace.accounts.commands import reset_second_step
+
+    with application():
+        reset_second_step(db.session, datetime.now(UTC), municipality, email, reason, click.echo)
+
+
 @main.command("close-month")
 @MUNICIPALITY
 @click.option("--month", type=click.DateTime(["%Y-%m"]), required=True, help="The month to close, as 2026-11.")

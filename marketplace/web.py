@@ -13,6 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from marketplace.accounts.models import Actor, Appointment, Municipality, Role
+from marketplace.accounts.sessions import STAFF
+from marketplace.accounts.signing import GIVE, SET_UP, missing_step
 from marketplace.db import NOBODY, Scope, db, set_scope
 from marketplace.errors import CONFLICTS, Conflict, Forbidden, MarketplaceError, NotFound, Rejected
 
@@ -22,9 +24,9 @@ View = Callable[P, R]
 
 PUBLIC = frozenset({"public"})
 SIGNED_IN = frozenset({"signed in"})
+FIRST_STEP = frozenset({"first step"})
 CITY = ZoneInfo("Europe/Rome")
 ACTING = "acting"  # of the session: for which household an operator acts, why, and its initials
-STAFF = (Role.OFFICER, Role.OPERATOR, Role.ADMINISTRATOR)
 # The same for everybody: answered without asking who it is, and so without a database.
 ACTORLESS = ("assets", "health")
 # Endpoints of libraries, which have no decorator of ours: static files are for all.
@@ -46,13 +48,18 @@ def signed_in(view: View[P, R]) -> View[P, R]:
     return _with_access(view, SIGNED_IN)
 
 
+def first_step(view: View[P, R]) -> View[P, R]:
+    """State that whoever has taken the first step of signing in may use this view, with the second still missing."""
+    return _with_access(view, FIRST_STEP)
+
+
 def _with_access(view: View[P, R], access: frozenset[str]) -> View[P, R]:
     view.access = access  # type: ignore[attr-defined]
     return view
 
 
 def access_of(app: Flask, endpoint: str) -> frozenset[str]:
-    """Who may use an endpoint: role names, PUBLIC or SIGNED_IN; the empty set is nobody."""
+    """Who may use an endpoint: role names, PUBLIC, SIGNED_IN or FIRST_STEP; the empty set is nobody."""
     if endpoint.startswith(LIBRARY_ENDPOINTS):
         return PUBLIC
     return cast(frozenset[str], getattr(app.view_functions[endpoint], "access", frozenset()))
@@ -101,18 +108,28 @@ def _refuse(access: frozenset[str]) -> ResponseReturnValue | None:
     """None if the actor may pass, a redirect to sign-in for strangers; raises Forbidden."""
     if access == PUBLIC:
         return None
+    wanted = request.full_path if request.method == "GET" else None
     if not current_user.is_authenticated:
-        wanted = request.full_path if request.method == "GET" else None
         return redirect(url_for("accounts.enter", next=wanted))
+    if access == FIRST_STEP:
+        return None
+    if g.missing_step == GIVE:
+        return redirect(url_for("second_step.give", next=wanted))
+    if access != SIGNED_IN and g.missing_step == SET_UP:
+        return redirect(url_for("second_step.set_up", next=wanted))
     if access == SIGNED_IN or (g.actor.role is not None and g.actor.role in access):
         return None
     raise Forbidden
 
 
 def _find_actor() -> Actor:
-    """The actor of this request; the session sees only its municipality, and only its own guarded rows."""
+    """The actor of this request; the session sees only its municipality, and only its own guarded rows.
+
+    While a step of signing in is missing nobody has a role: `g.missing_step` says which.
+    """
     appointment = _find_appointment()
-    if appointment is None:
+    g.missing_step = missing_step(appointment.role if appointment else None)
+    if appointment is None or g.missing_step:
         user_id = current_user.id if current_user.is_authenticated else None
         actor = Actor(_municipality_of_host(), user_id=user_id)
         set_scope(db.session, Scope(actor.municipality_id, NOBODY, NOBODY))

@@ -18,6 +18,7 @@ from marketplace.sealed import keyring
 from marketplace.web import Application
 from tests import database
 from tests.database import KEYS
+from tests.signing import Browser
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +71,7 @@ def app(installation: Installation, settings: Settings) -> Iterator[Application]
     """The application on this test's own database, without tokens in forms."""
     made = create_app(settings, installation.app_url)
     made.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
+    made.test_client_class = Browser
     yield made
     with made.app_context():
         for one in db.engines.values():

@@ -40,3 +40,22 @@ class PasswordForm(LinkForm):
     """Sign-in by password."""
 
     password = PasswordField(_("Password"), validators=[DataRequired(_("Scrivi la password."))])
+
+
+class CodeForm(FlaskForm):
+    """Six digits from the phone, or a recovery code."""
+
+    code = StringField(
+        _("Codice"),
+        validators=[
+            DataRequired(_("Scrivi il codice che vedi nell'applicazione.")),
+            Length(max=40, message=_("Il codice è troppo lungo.")),
+        ],
+    )
+    wanted = HiddenField()
+
+
+class SetUpForm(CodeForm):
+    """The first code of a phone that has just read the secret."""
+
+    secret = HiddenField()

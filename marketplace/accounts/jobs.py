@@ -1,10 +1,11 @@
-"""Every night what signing in leaves behind is forgotten: spent links with their addresses, counted tries."""
+"""Every night what signing in leaves behind is forgotten: spent links, ended sessions, counted tries."""
 
 from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session
 
+from marketplace.accounts.sessions import forget_old_sessions
 from marketplace.accounts.sign_in import forget_old_links
 from marketplace.accounts.throttle import forget_old_attempts
 from marketplace.jobs import every, job
@@ -12,8 +13,9 @@ from marketplace.jobs import every, job
 
 @job("accounts.forget")
 def forget(session: Session, municipality_id: str, now: datetime, **_: Any) -> None:
-    """Both tables are global: whichever municipality's night comes first does it for all."""
+    """These tables are global: whichever municipality's night comes first does it for all."""
     forget_old_links(session, now)
+    forget_old_sessions(session, now)
     forget_old_attempts(session, now)
 
 

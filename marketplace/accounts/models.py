@@ -12,6 +12,7 @@ from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
 from marketplace.db import Row, check, choice, json_object
+from marketplace.sealed import SealedText
 
 
 class Role(StrEnum):
@@ -136,6 +137,52 @@ class SignInLink(SQLModel, table=True):
     wanted: str = Field(default="", max_length=500)
     created_at: datetime
     expires_at: datetime
+    used_at: datetime | None = None
+
+
+class Way(StrEnum):
+    """How somebody got in."""
+
+    LINK = "link"
+    PASSWORD = "password"  # noqa: S105
+    DEMO = "demo"
+
+
+class SignedIn(SQLModel, table=True):
+    """One browser in which somebody is signed in (global); its cookie holds the token, only the hash is kept here.
+
+    `is_strong`: two factors were given. It ends at `ends_at`, or before by its owner's will.
+    """
+
+    __tablename__ = "signed_in"
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    token_hash: bytes = Field(unique=True)
+    user_id: UUID = Field(foreign_key="user_account.id", index=True)
+    way: Way = Field(sa_type=choice(Way))
+    is_strong: bool
+    device: str = Field(default="", max_length=60)
+    started_at: datetime
+    ends_at: datetime = Field(index=True)
+    ended_at: datetime | None = None
+
+
+class Authenticator(SQLModel, table=True):
+    """The secret from which a phone makes six digits (global); a code counts once: `last_counter` is its time step."""
+
+    user_id: UUID = Field(foreign_key="user_account.id", primary_key=True)
+    secret: str = Field(sa_type=SealedText)
+    last_counter: int
+    created_at: datetime
+
+
+class RecoveryCode(SQLModel, table=True):
+    """A code on paper for whoever has lost the phone (global); it counts once, only its keyed hash is kept."""
+
+    __tablename__ = "recovery_code"
+
+    user_id: UUID = Field(foreign_key="user_account.id", primary_key=True)
+    code_hash: bytes = Field(primary_key=True)
     used_at: datetime | None = None
 
 

@@ -9,12 +9,12 @@ from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_security import current_user
-from flask_security.utils import hash_password, login_user, logout_user, verify_and_update_password
+from flask_security.utils import hash_password, verify_and_update_password
 from uuid_utils.compat import uuid7
 
-from marketplace.accounts import sign_in
+from marketplace.accounts import sign_in, signing
 from marketplace.accounts.forms import LinkForm, PasswordForm, RegistrationForm
-from marketplace.accounts.models import Role, User
+from marketplace.accounts.models import Role, User, Way
 from marketplace.accounts.throttle import count_attempt, forget_attempts
 from marketplace.db import db
 from marketplace.errors import Rejected
@@ -108,7 +108,7 @@ def use_link(token: str) -> ResponseReturnValue:
     locale = get_locale()
     link = sign_in.get_link(db.session, now(), token)
     user = sign_in.use_link(db.session, now(), token, locale.language if locale else "it")
-    return _welcome(user, link.wanted)
+    return _welcome(user, Way.LINK, link.wanted)
 
 
 @blueprint.route("/entra/password", methods=["GET", "POST"])
@@ -123,16 +123,15 @@ def enter_with_password() -> ResponseReturnValue:
         user = sign_in.find_user(db.session, email)
         if user is not None and user.password and verify_and_update_password(form.password.data, user) and user.active:
             forget_attempts(db.session, "password", email)
-            return _welcome(user, form.wanted.data)
+            return _welcome(user, Way.PASSWORD, form.wanted.data)
         if user is None or not user.password:
             hash_password(form.password.data)
         form.form_errors.append(_("E-mail o password non sono giuste. Puoi sempre entrare con un link."))
     return render_template("accounts/password.html", form=form), 422 if form.is_submitted() else 200
 
 
-def _welcome(user: User, wanted: str) -> ResponseReturnValue:
-    session.clear()
-    login_user(user)
+def _welcome(user: User, way: Way, wanted: str) -> ResponseReturnValue:
+    signing.sign_in_as(user, way)
     return redirect(own_path(wanted) if wanted else url_for("accounts.home"), code=303)
 
 
@@ -140,8 +139,7 @@ def _welcome(user: User, wanted: str) -> ResponseReturnValue:
 @public
 def leave() -> ResponseReturnValue:
     """Sign out and forget everything of the session."""
-    logout_user()
-    session.clear()
+    signing.leave()
     flash(_("Sei fuori dal tuo account. A presto."), "success")
     return redirect("/", code=303)
 

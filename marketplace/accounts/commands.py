@@ -1,0 +1,48 @@
+"""What whoever runs the machine does for people who cannot get in: the first officer, and a lost second step."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlmodel import Session
+
+from marketplace.accounts.models import Actor, Municipality, Role
+from marketplace.accounts.operations import record
+from marketplace.accounts.second_step import take_away
+from marketplace.accounts.sessions import end_sessions
+from marketplace.accounts.sign_in import add_user, appoint, find_user
+from marketplace.db import Scope, set_scope
+from marketplace.errors import NotFound
+from marketplace.words import N_
+
+BY_COMMAND = "command line"
+
+
+def appoint_staff(
+    session: Session, now: datetime, municipality_id: str, email: str, name: str, role: Role, say: Callable[[str], None]
+) -> None:
+    """Make somebody officer, operator or administrator; they sign in by a link and set up their second step."""
+    if session.get(Municipality, municipality_id) is None:
+        raise NotFound(N_("Il comune %(id)s non c'è: importalo con `marketplace import`."), id=municipality_id)
+    set_scope(session, Scope(municipality_id))
+    user = find_user(session, email) or add_user(session, now, email, name)
+    appointment = appoint(session, now, user.id, municipality_id, role)
+    end_sessions(session, now, user.id)
+    by = Actor(municipality_id, reason=BY_COMMAND)
+    record(session, by, now, "appoint", "appointment", appointment.id, role=role.value)
+    session.commit()
+    say(f"{role.value}: {user.email}")
+
+
+def reset_second_step(
+    session: Session, now: datetime, municipality_id: str, email: str, reason: str, say: Callable[[str], None]
+) -> None:
+    """Take away a lost second step after its owner was recognised (`reason` says how); signs out everywhere."""
+    user = find_user(session, email)
+    if user is None:
+        raise NotFound(N_("Nessuno entra con questa e-mail."))
+    set_scope(session, Scope(municipality_id))
+    take_away(session, user.id)
+    end_sessions(session, now, user.id)
+    record(session, Actor(municipality_id, reason=reason), now, "reset_second_step", "user_account", user.id)
+    session.commit()
+    say(user.email)
