@@ -139,6 +139,28 @@ def reset_second_step(email: str, reason: str, municipality: str) -> None:
         reset_second_step(db.session, datetime.now(UTC), municipality, email, reason, click.echo)
 
 
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--keep", type=click.IntRange(1), default=7, show_default=True, help="Whole copies that stay.")
+def backup(folder: Path, keep: int) -> None:
+    """Copy the installation of VAR into FOLDER; from then on all that is written follows, a minute late at most."""
+    from marketplace.backup import back_up
+
+    with refusals():
+        say(str(back_up(settings_from(), folder, datetime.now(UTC), keep, say)))
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option("--at", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="As it was then: 2026-11-27T09:30:00+0100.")
+def restore(folder: Path, at: datetime | None) -> None:
+    """Make in VAR, which has no database yet, what a backup in FOLDER holds."""
+    from marketplace.backup import restore as restore_from
+
+    with refusals():
+        restore_from(settings_from().var, folder, at, say)
+
+
 @main.command("close-month")
 @MUNICIPALITY
 @click.option("--month", type=click.DateTime(["%Y-%m"]), required=True, help="The month to close, as 2026-11.")

@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import pwd
+import shlex
 import shutil
 import signal
 import stat
@@ -123,6 +124,14 @@ def take_over(data: Path, owner: int) -> None:
             os.chown(Path(folder, name), owner, owner, follow_symlinks=False)
 
 
+def archiving(home: Path) -> list[str]:
+    """What the server writes also goes, compressed and whole or not at all, where `home/archive` leads, if anywhere."""
+    kept = home / "archive"
+    draft, copy = shlex.quote(f"{kept}/") + "%f.draft", shlex.quote(f"{kept}/") + "%f.gz"
+    keep = f"gzip -1 < %p > {draft} && sync {draft} && mv {draft} {copy}"
+    return ["archive_mode=on", f"archive_command=test ! -L {shlex.quote(str(kept))} || {{ {keep}; }}"]
+
+
 def _be_nobodys_child() -> None:
     """Leave the command that started us: its end, its signals and its terminal are not ours."""
     if os.fork():
@@ -198,7 +207,7 @@ def start_server(
     forget_recycled_pid(home / "data")
     take_over(home / "data", disguise.owner)
     log = home / "server.log"
-    options = [*OPTIONS, f"unix_socket_directories={sockets}", *settings]
+    options = [*OPTIONS, *archiving(home), f"unix_socket_directories={sockets}", *settings]
     command = [*disguise.prefix, str(programs / "postgres"), "-D", str(home / "data")]
     command += [part for option in options for part in ("-c", option)]
     with log.open("ab") as output:

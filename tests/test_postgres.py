@@ -190,7 +190,7 @@ def test_where_user_namespaces_are_blocked_root_runs_it_as_nobody(var: Path) -> 
 def test_root_runs_it_from_its_own_home_too_where_user_namespaces_are_blocked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    package = postgres._server_programs().parents[1]
+    package = postgres.server_programs().parents[1]
     for folder in (package, package.with_name(f"{package.name}.libs")):
         shutil.copytree(folder, tmp_path / folder.name)  # pytest's folders are root's alone
     public = Path(tempfile.mkdtemp(dir="/var/tmp"))
@@ -202,7 +202,7 @@ def test_root_runs_it_from_its_own_home_too_where_user_namespaces_are_blocked(
         "sys.exit(keeper.main(*sys.argv[1:]))"
     )
     monkeypatch.setattr(postgres, "KEEPER", blocked)
-    monkeypatch.setattr(postgres, "_server_programs", lambda: tmp_path / package.name / "pginstall/bin")
+    monkeypatch.setattr(postgres, "server_programs", lambda: tmp_path / package.name / "pginstall/bin")
     try:
         for _ in ("made", "found"):
             with ensure_server(tmp_path / "var") as server:
