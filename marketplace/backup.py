@@ -1,8 +1,8 @@
 """A backup is a folder with whole copies of the database, all that was written since, and the files beside it.
 
-    base/20261127T030000Z/   a copy of the cluster, with what it takes to be consistent
-    wal/                     each segment of the write-ahead log, compressed, from the first copy on
-    files/                   what VAR holds beside the database (uploads, local key); nothing is ever removed from it
+    base/20261127T030000.000000Z/    a copy of the cluster, with what it takes to be consistent
+    wal/                           each segment of the write-ahead log, compressed, from the first copy on
+    files/                         what VAR holds beside the database (uploads, local key); nothing is ever removed from it
 
 `back_up` makes one and keeps it growing: from then on the server hands over what it writes, a minute late at most.
 `restore` makes an installation of it as it was at an instant.
@@ -26,7 +26,7 @@ from marketplace.errors import CannotRun
 from marketplace.postgres import DatabaseUnavailable, Server, ensure_server, server_programs
 from marketplace.words import N_
 
-STAMP = "%Y%m%dT%H%M%SZ"
+STAMP = "%Y%m%dT%H%M%S.%fZ"
 LATE_SECONDS = 60  # how much of what was written may not have left the server yet
 NOT_KEPT = ("postgres", "log", "payments.address")
 POLL_SECONDS = 0.2
