@@ -1,8 +1,8 @@
 """A backup is a folder with whole copies of the database, all that was written since, and the files beside it.
 
-    base/20261127T030000.000000Z/    a copy of the cluster, with what it takes to be consistent
-    wal/                           each segment of the write-ahead log, compressed, from the first copy on
-    files/                         what VAR holds beside the database (uploads, local key); nothing is ever removed from it
+    base/   a copy of the cluster, by the instant at which it was begun, with what makes it consistent
+    wal/    each segment of the write-ahead log, compressed, from the first copy on
+    files/  what VAR holds beside the database (uploads, local key); nothing is ever removed from it
 
 `back_up` makes one and keeps it growing: from then on the server hands over what it writes, a minute late at most.
 `restore` makes an installation of it as it was at an instant.
