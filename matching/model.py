@@ -37,7 +37,7 @@ class Model:
                 self.cp.add(self.x[index] == 1)
         self._whole_or_none()
         self._pinned_slots()
-        add_provider_days(self.cp, problem, self.x, self.table, self.provider)
+        add_provider_days(self.cp, problem.city, self.x, self.table, self.provider)
         self._venue_seats()
         self._apart_at_venues()
         self._one_place_at_a_time()

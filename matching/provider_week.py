@@ -5,20 +5,19 @@ from collections import defaultdict
 import numpy as np
 from ortools.sat.python import cp_model
 
-from matching.arrays import HOMES, Table
+from matching.arrays import HOMES, City, Table
 from matching.groups import DAY, END, PLACE, START
-from matching.problem import Problem
 
 
 def add_provider_days(
-    model: cp_model.CpModel, problem: Problem, x: list[cp_model.IntVar], table: Table, provider: Table
+    model: cp_model.CpModel, city: City, x: list[cp_model.IntVar], table: Table, provider: Table
 ) -> None:
     """Add the rule to a model in which `x[i]` chooses the column with row `table[i]` of `provider[i]`."""
     weeks: dict[int, list[int]] = defaultdict(list)
     for index, own in enumerate(provider.tolist()):
         weeks[own].append(index)
     for own, columns in weeks.items():
-        gap = int(problem.city.providers["gap"][own])
+        gap = int(city.providers["gap"][own])
         days: dict[int, list[int]] = defaultdict(list)
         for index in columns:
             days[int(table[index, DAY])].append(index)
@@ -31,11 +30,11 @@ def add_provider_days(
                 for clique in _too_near(rows, gap):
                     model.add_at_most_one(x[indices[i]] for i in clique)
             length = rows[:, END] - rows[:, START]
-            most, day_max = int(length.sum()), int(problem.city.providers["day_max"][own])
+            most, day_max = int(length.sum()), int(city.providers["day_max"][own])
             if most > day_max:
                 model.add(sum(int(size) * x[i] for size, i in zip(length, indices, strict=True)) <= day_max)
             longest.append(min(most, day_max))
-        week_max = int(problem.city.providers["week_max"][own])
+        week_max = int(city.providers["week_max"][own])
         if sum(longest) > week_max:
             model.add(sum(int(table[i, END] - table[i, START]) * x[i] for i in columns) <= week_max)
 

@@ -1,4 +1,4 @@
-"""The matcher's rivals on the same columns: greedy, CP-SAT on all columns at once, HiGHS on all columns at once."""
+"""The matcher's rivals: greedy, CP-SAT and HiGHS on all columns at once, CP-SAT on assignments, without columns."""
 
 import time
 from collections.abc import Callable
@@ -21,6 +21,7 @@ from matching.objective import objective_cents
 from matching.problem import SCALE, Problem, make_problem
 from matching.progress import Watch
 from matching.solve import solve
+from tests.benchmarks.assignments import Assignments
 
 BIG = 1 << 60
 
@@ -74,6 +75,18 @@ def highs(instance: Instance, seconds: float) -> Outcome:
     values = [round(solver.value(variable)) for variable in variables]
     bound = solver.best_objective_bound
     return _outcome(problem, model.choice(_Values(values)), floor(bound) if isfinite(bound) else None)
+
+
+def assignments(instance: Instance, seconds: float) -> Outcome:
+    """CP-SAT on one model of who comes to which session; the columns that tell its plan's price are not timed."""
+    watch = Watch(seconds)
+    model, solver = Assignments(instance), cp_model.CpSolver()
+    solver.parameters.max_time_in_seconds = max(0.1, watch.left)
+    solver.parameters.num_workers = 2
+    status = solver.solve(model.cp)
+    problem = _problem(instance, Watch(inf))
+    found = status in (cp_model.OPTIMAL, cp_model.FEASIBLE)
+    return _outcome(problem, model.choice(solver, problem) if found else Choice(), None)
 
 
 class _Values:
@@ -132,4 +145,5 @@ def _outcome(problem: Problem, choice: Choice, bound: int | None) -> Outcome:
 
 RIVALS: dict[str, Callable[[Instance, float], Outcome]] = {
     "engine": engine, "greedy": greedy, "CP-SAT on all columns": cp_sat, "HiGHS on all columns": highs,
+    "CP-SAT on assignments": assignments,
 }  # fmt: skip
