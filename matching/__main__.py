@@ -137,10 +137,9 @@ def _planned(instance: "Instance", options: argparse.Namespace, watch: Watch) ->
     seconds = max(watch.limit_seconds - watch.seconds, READING_PART * watch.limit_seconds)
     if watch.interrupted:
         seconds = min(seconds, INTERRUPTED_SECONDS)
-    if options.apart:
-        return solve_apart(instance, seconds=seconds, seed=options.seed, workers=options.workers)
+    plan_of = solve_apart if options.apart else solve
     listener = _show_progress if options.progress else None
-    return solve(instance, seconds=seconds, seed=options.seed, workers=options.workers, progress=listener)
+    return plan_of(instance, seconds=seconds, seed=options.seed, workers=options.workers, progress=listener)
 
 
 def _unwritable(out: Path) -> str | None:

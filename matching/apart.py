@@ -5,7 +5,7 @@ import os
 import signal
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, wait
 from dataclasses import replace
 from itertools import count
 from math import cos, inf, radians
@@ -13,17 +13,17 @@ from math import cos, inf, radians
 import numpy as np
 
 from matching.alone import SIEVE_KM
-from matching.arrays import Degrees, flatten
+from matching.arrays import Degrees, Ints, flatten
 from matching.distance import EARTH_RADIUS_KM, Address
 from matching.fields import InstanceFaults
 from matching.first_reasons import first_reasons
 from matching.formats import with_digest
 from matching.instance import Instance
-from matching.objective import exact_objective, round_half_up
+from matching.objective import exact_objective, objective_cents, round_half_up
 from matching.pins import pin_faults
 from matching.plan import Plan, Slot, Unserved
 from matching.problem import cents_of
-from matching.progress import Watch, gap_between
+from matching.progress import Listener, Progress, Watch, gap_between
 from matching.solve import Proved, solve, solve_proved
 
 KM_PER_DEGREE = EARTH_RADIUS_KM * radians(1)
@@ -34,28 +34,53 @@ POLL_SECONDS = 0.1
 
 
 def solve_apart(
-    instance: Instance, *, seconds: float = 60.0, seed: int = 0, workers: int = 1, executor: Executor | None = None
+    instance: Instance,
+    *,
+    seconds: float = 60.0,
+    seed: int = 0,
+    workers: int = 1,
+    executor: Executor | None = None,
+    progress: Listener | None = None,
 ) -> Plan:
     """A plan whose independent parts are solved apart, each in about `seconds` with so many `workers`.
 
     On the executor, which must know this package and may start processes; by default on processes of this machine, as
     many as it has cores. The same instance, seed and workers give the same plan on any executor, unless time ran out.
-    SIGINT ends it with what is there. Fairness looks at all needs together, so that an instance with it is one part.
+    `progress` is called when a part ends, of the others as if they served nobody. SIGINT ends it with what is there.
+    Fairness looks at all needs together, so that an instance with it is one part.
     Raises `InstanceFaults` as `solve` does.
     """
     if faults := pin_faults(instance):
         raise InstanceFaults(faults)
     if instance.policy.fairness is not None:
-        return solve(instance, seconds=seconds, seed=seed, workers=workers)
+        return solve(instance, seconds=seconds, seed=seed, workers=workers, progress=progress)
     with Watch(inf) as watch:
         parts = list(independent_parts(instance))
+        account = _Account(instance, watch, progress)
         if executor is not None:
-            proved = _solved(parts, executor, watch, seconds, seed, workers)
+            proved = _solved(parts, executor, watch, seconds, seed, workers, account.tell)
         else:
             own = multiprocessing.get_context("spawn")
             with ProcessPoolExecutor(min(len(parts), os.cpu_count() or 1), own, _ignore_interrupts) as processes:
-                proved = _solved(parts, processes, watch, seconds, seed, workers, _interrupt_children)
+                proved = _solved(parts, processes, watch, seconds, seed, workers, account.tell, _interrupt_children)
         return _together(instance, proved, watch.seconds, seed)
+
+
+class _Account:
+    """What all parts cost together, as one after the other ends; no bound before `_together` adds them up."""
+
+    def __init__(self, instance: Instance, watch: Watch, listener: Listener | None) -> None:
+        self._instance, self._watch, self._listener = instance, watch, listener
+        self._slots: tuple[Slot, ...] = ()
+
+    def tell(self, plan: Plan) -> None:
+        """A part has ended with this plan."""
+        if self._listener is None:
+            return
+        self._slots += plan.slots
+        served = len({member.need for slot in self._slots for member in slot.members})
+        cents = objective_cents(self._instance, self._slots)
+        self._listener(Progress(self._watch.seconds, served, cents, None, None))
 
 
 def _ignore_interrupts() -> None:
@@ -69,13 +94,17 @@ def _solved(
     seconds: float,
     seed: int,
     workers: int,
+    tell: Callable[[Plan], None],
     hurry: Callable[[], None] = lambda: None,
 ) -> list[Proved]:
-    """The plan of each part; after an interruption, of those that were not begun, the first that is found."""
+    """The plan of each part, told as it comes; after an interruption, of those not begun, the first that is found."""
     jobs = [executor.submit(solve_proved, part, seconds, seed, workers) for part in parts]
     try:
-        while wait(jobs, POLL_SECONDS).not_done and not watch.interrupted:
-            pass
+        running = set(jobs)
+        while running and not watch.interrupted:
+            done, running = wait(running, POLL_SECONDS, FIRST_COMPLETED)
+            for job in done:
+                tell(job.result().plan)
         begun = [not (watch.interrupted and job.cancel()) for job in jobs]
         if watch.interrupted:
             hurry()
@@ -152,18 +181,17 @@ class _Ties:
 
     def _tie_in_reach(self) -> None:
         """Tie each provider to the needs of its services that it could meet somewhere, at whoever's home."""
-        needs = list(self._instance.needs.values())
+        needs = sorted(self._instance.needs.values(), key=lambda one: one.lat)
         homes = np.array([(one.lat, one.lon, float(one.travel_km_max)) for one in needs]).reshape(-1, 3)
         service = np.array([one.service for one in needs])
         for provider in self._instance.providers.values():
-            offered = np.isin(service, sorted({offer.service for offer in provider.offers}))
-            near = np.zeros(len(needs), np.bool_)
+            places: list[tuple[Address, float]] = [(self._instance.venues[name], 0.0) for name in provider.venues]
             if provider.visits_homes:
-                near |= _km(homes, provider) <= (homes[:, 2] + float(provider.travel_km_max)) * SAFE + SIEVE_KM
-            for venue in (self._instance.venues[name] for name in provider.venues):
-                near |= _km(homes, venue) <= homes[:, 2] * SAFE + SIEVE_KM
-            met = [f"need {needs[index].id}" for index in np.flatnonzero(offered & near)]
-            self._tie([f"provider {provider.id}", *met])
+                places.append((provider, float(provider.travel_km_max)))
+            near = [_within(homes, place, km) for place, km in places]
+            met = np.unique(np.concatenate([*near, np.zeros(0, np.int64)]))
+            offered = np.isin(service[met], sorted({offer.service for offer in provider.offers}))
+            self._tie([f"provider {provider.id}", *(f"need {needs[index].id}" for index in met[offered])])
 
     def _tie_by_promise(self) -> None:
         """Tie needs of one person or budget, and those that exclude each other; what is pinned together stays so."""
@@ -180,12 +208,15 @@ class _Ties:
             self._tie(names)
 
 
-def _km(homes: Degrees, place: Address) -> Degrees:
-    """How far each home (latitude, longitude, ...) is from a place, on a flat map."""
-    north = homes[:, 0] - place.lat
-    east = (homes[:, 1] - place.lon) * cos(radians(place.lat))
-    km: Degrees = np.hypot(north, east) * KM_PER_DEGREE
-    return km
+def _within(homes: Degrees, place: Address, km: float) -> Ints:
+    """Which homes (latitude, longitude, km that they travel), sorted by latitude, are within their km and these."""
+    band = ((float(homes[:, 2].max(initial=0.0)) + km) * SAFE + SIEVE_KM) / KM_PER_DEGREE
+    first, last = np.searchsorted(homes[:, 0], (place.lat - band, place.lat + band))
+    north = homes[first:last, 0] - place.lat
+    east = (homes[first:last, 1] - place.lon) * cos(radians(place.lat))
+    reach = (homes[first:last, 2] + km) * SAFE + SIEVE_KM
+    within: Ints = first + np.flatnonzero(np.hypot(north, east) * KM_PER_DEGREE <= reach)
+    return within
 
 
 def _together(instance: Instance, proved: list[Proved], seconds: float, seed: int) -> Plan:

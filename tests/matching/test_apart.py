@@ -92,3 +92,27 @@ def test_faulty_pins_are_refused_before_anything_is_solved():
     }  # fmt: skip
     with pytest.raises(InstanceFaults):
         solve_apart(instance_from_json(two_towns() | {"pinned": [pin]}), seconds=5)
+
+
+def test_it_tells_how_it_goes_as_each_part_ends(region):
+    told = []
+    plan = solve_apart(region, seconds=20, progress=told.append)
+    costs = [one.objective_cents for one in told]
+    assert len(told) == len(list(independent_parts(region)))
+    assert costs == sorted(costs, reverse=True)
+    assert costs[-1] == plan.objective_cents
+    assert told[-1].served == len(region.needs) - len(plan.unserved)
+    assert [one.bound_cents for one in told] == [None] * len(told)
+
+
+def test_a_part_is_found_whichever_way_its_places_lie():
+    """Providers at the edges of what they reach, in all directions, at a latitude where a degree east is short."""
+    near, far = 0.0134, 0.3  # degrees north: 1.5 and 33 km
+    for lat, lon in ((near, 0), (-near, 0), (0, 2 * near), (0, -2 * near)):
+        away = need("b", lat=60.0 + lat, lon=10.0 + lon, travel_km_max=1.6)
+        content = instance(
+            [need("a", lat=60.0, lon=10.0, travel_km_max=1.6), away, need("c", lat=60.0 + far, lon=10.0)],
+            [provider("q", lat=60.0, lon=10.0, visits_homes=False), provider("r", lat=60.0 + far, lon=10.0, venues=[])],
+            [venue(lat=60.0, lon=10.0)],
+        )
+        assert {"a", "b", "q"} in parts_of(content), (lat, lon)
