@@ -42,6 +42,7 @@ from marketplace.statements import console, treasury
 from marketplace.statements import views as statements
 from marketplace.statements.gateways import pay_through
 from marketplace.statements.payments import when_paid
+from marketplace.talk import views as talk
 from marketplace.vouchers import views as vouchers
 from marketplace.web import Application, template_globals
 
@@ -57,6 +58,7 @@ ROOMS = (
     slots,
     invitations,
     safety,
+    talk,
     rounds,
     gaps,
     statements,

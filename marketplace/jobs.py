@@ -21,6 +21,7 @@ ROOMS = (
     "marketplace.households.jobs",
     "marketplace.vouchers.ranking",
     "marketplace.slots.jobs",
+    "marketplace.talk.jobs",
     "marketplace.safety.operations",
     "marketplace.rounds.jobs",
     "marketplace.statements.operations",

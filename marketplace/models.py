@@ -12,6 +12,7 @@ from marketplace.rounds import models as rounds
 from marketplace.safety import models as safety
 from marketplace.slots import models as slots
 from marketplace.statements import models as statements
+from marketplace.talk import models as talk
 from marketplace.vouchers import models as vouchers
 
 __all__ = [
@@ -27,5 +28,6 @@ __all__ = [
     "safety",
     "slots",
     "statements",
+    "talk",
     "vouchers",
 ]
