@@ -10,7 +10,7 @@ import click
 from sqlalchemy.exc import IntegrityError
 
 from marketplace.config import settings_from
-from marketplace.db import db
+from marketplace.db import db, set_author
 from marketplace.errors import MarketplaceError
 from marketplace.filters import CITY
 from marketplace.installation import Installation, open_installation
@@ -30,6 +30,7 @@ def application() -> Iterator[tuple[Application, Installation]]:
     with refusals(), open_installation(settings := settings_from(), say) as installation:
         app = create_app(settings, installation.app_url)
         with app.app_context():
+            set_author(db.session, click.get_current_context().command_path)
             try:
                 yield app, installation
             finally:

@@ -1,5 +1,6 @@
 """One session a request or job, bound to one municipality by row-level security; a row's key names its municipality."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,6 +66,15 @@ def seeing(session: OrmSession, scope: Scope) -> Iterator[None]:
             set_scope(session, before)
 
 
+def set_author(session: OrmSession, reason: str | None = None, **who: object) -> None:
+    """From now on the database notes who changes a row's state: `user_id`, `role`, `on_behalf_of`, and the reason."""
+    known = {name: str(value) for name, value in {"reason": reason, **who}.items() if value is not None}
+    session.info["author"] = json.dumps(known)
+    if session.in_transaction():
+        session.flush()
+        _sign(session.connection(), session.info["author"])
+
+
 def _apply(connection: Connection, scope: Scope) -> None:
     connection.execute(
         text(
@@ -79,11 +89,17 @@ def _apply(connection: Connection, scope: Scope) -> None:
     )
 
 
+def _sign(connection: Connection, author: str) -> None:
+    connection.execute(text("select set_config('app.author', :author, true)"), {"author": author})
+
+
 @event.listens_for(OrmSession, "after_begin")
 def _scope_the_transaction(session: OrmSession, transaction: SessionTransaction, connection: Connection) -> None:
     """set_config(..., true) ends with its transaction, so each new one is scoped again."""
     if "scope" in session.info:
         _apply(connection, session.info["scope"])
+    if "author" in session.info:
+        _sign(connection, session.info["author"])
 
 
 class Row(SQLModel):

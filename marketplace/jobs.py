@@ -13,7 +13,7 @@ from procrastinate.tasks import configure_task
 from procrastinate.types import JSONDict
 from sqlmodel import Session
 
-from marketplace.db import Scope, db, set_scope
+from marketplace.db import Scope, db, set_author, set_scope
 
 ROOMS = (
     "marketplace.accounts.jobs",
@@ -62,6 +62,7 @@ def job(name: str, retry: procrastinate.BaseRetryStrategy | bool = False) -> Cal
         def run(municipality_id: str, **arguments: Any) -> None:
             with _application[0].app_context():
                 set_scope(db.session, Scope(municipality_id))
+                set_author(db.session, name)
                 work(db.session, municipality_id, datetime.now(UTC), **arguments)
                 db.session.commit()
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from marketplace.accounts.models import Actor, Appointment, Municipality, Role
+from marketplace.accounts.operations import sign_as
 from marketplace.accounts.sessions import STAFF
 from marketplace.accounts.signing import GIVE, SET_UP, missing_step
 from marketplace.db import NOBODY, Scope, db, set_scope
@@ -72,6 +73,7 @@ class Application(Flask):
         if request.blueprint in ACTORLESS:
             return super().dispatch_request()
         g.actor = _find_actor()
+        sign_as(db.session, g.actor)
         if _holds_nul():
             raise Rejected
         if request.url_rule is not None:

@@ -66,3 +66,11 @@ def test_history_is_append_only(installation: Installation) -> None:
     there = rows(engine, "select tgrelid::regclass::text, tgname from pg_trigger where not tgisinternal")
     for table in (*guards.APPEND_ONLY, *guards.APPEND_ONLY_LATER):
         assert (table, "never_changed") in there
+
+
+def test_whatever_has_a_state_has_its_changes_written_down(installation: Installation) -> None:
+    engine = create_engine(installation.owner_url, poolclass=NullPool)
+    with_state = {table.name for table in SQLModel.metadata.sorted_tables if "state" in table.c}
+    written = rows(engine, "select tgrelid::regclass::text from pg_trigger where tgname = 'write_down_state'")
+    assert {name for (name,) in written} == set(guards.STATE_WRITTEN_DOWN)
+    assert with_state == {*guards.STATE_WRITTEN_DOWN, *guards.STATE_UNWRITTEN}

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from flask_security.core import UserMixin
-from sqlalchemy import DateTime, Text
+from sqlalchemy import DateTime, Index, Text
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
@@ -120,6 +120,27 @@ class AuditEntry(Row, table=True):
     subject_id: UUID | None = Field(default=None, index=True)
     reason: str | None = None
     detail: dict[str, Any] = json_object()
+
+
+class StateChange(Row, table=True):
+    """One row's state became another: the database itself writes it (trigger), whatever statement made the change.
+
+    Who, for whom and why are those of the session's `set_author`; without a user it was a job or a command, named in
+    `reason`. Append-only.
+    """
+
+    __tablename__ = "state_change"
+    __table_args__ = (Index("state_change_of", "municipality_id", "subject_id"),)
+
+    at: datetime
+    subject: str = Field(max_length=60)
+    subject_id: UUID
+    before: str = Field(max_length=40)
+    after: str = Field(max_length=40)
+    user_id: UUID | None = None
+    role: str | None = None
+    on_behalf_of: UUID | None = None
+    reason: str | None = None
 
 
 class SignInLink(SQLModel, table=True):

@@ -7,6 +7,12 @@ from uuid import UUID
 from sqlmodel import Session
 
 from marketplace.accounts.models import Actor, AuditEntry
+from marketplace.db import set_author
+
+
+def sign_as(session: Session, by: Actor) -> None:
+    """From now on every change of state in the session is on record as this actor's."""
+    set_author(session, by.reason, user_id=by.user_id, role=by.role, on_behalf_of=by.on_behalf_of)
 
 
 def record(

@@ -8,7 +8,15 @@ APPEND_ONLY = (
 )  # fmt: skip
 
 # Tables of later revisions: the first one makes only those above.
-APPEND_ONLY_LATER = ("danger_report", "danger_answer", "document", "document_line", "tax_profile")
+APPEND_ONLY_LATER = ("danger_report", "danger_answer", "document", "document_line", "tax_profile", "state_change")
+
+# Whose changes of state the database writes down: all with a `state` but messages on their way and voucher holds, which
+# the dated lines of their statement explain.
+STATE_WRITTEN_DOWN = (
+    "bank_line", "contest", "means_test", "meeting", "membership", "need", "payment", "proposal", "refund", "reversal",
+    "round", "slot", "statement", "upload",
+)  # fmt: skip
+STATE_UNWRITTEN = ("message", "voucher_hold", "accreditation_decision")
 
 FUNCTIONS = """
 create function refuse_change() returns trigger language plpgsql as $$

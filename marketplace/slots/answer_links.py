@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from marketplace.accounts.models import Actor, Role
+from marketplace.accounts.operations import sign_as
 from marketplace.db import NOBODY, Scope, set_scope
 from marketplace.errors import NotFound
 from marketplace.sealed import keyring
@@ -35,7 +36,9 @@ def open_by_secret(session: Session, secret: str) -> tuple[Proposal, Actor]:
     if proposal is None:
         raise NotFound
     set_scope(session, Scope(municipality_id, proposal.household_id, NOBODY))
-    return proposal, Actor(municipality_id, Role.FAMILY, household_id=proposal.household_id, reason=BY_LINK)
+    by = Actor(municipality_id, Role.FAMILY, household_id=proposal.household_id, reason=BY_LINK)
+    sign_as(session, by)
+    return proposal, by
 
 
 def _seal(municipality_id: str, proposal_id: UUID) -> str:
