@@ -58,9 +58,14 @@ def say(line: str) -> None:
 
 
 @main.command()
-def migrate() -> None:
+@click.option("--back-to", metavar="REVISION", help="Instead, undo what came after; stop web and worker before.")
+def migrate(back_to: str | None) -> None:
     """Make the database, or bring it to the newest schema."""
-    with application():
+    from marketplace.schema import migrate_back
+
+    with refusals(), open_installation(settings_from(), say) as installation:
+        if back_to:
+            migrate_back(installation.owner_url, back_to)
         say("Il database è pronto.")
 
 

@@ -6,6 +6,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
@@ -31,6 +32,12 @@ class TooOld(CannotRun):
     default = N_("Serve PostgreSQL 18 o più recente: qui c'è la versione %(version)s.")
 
 
+class NoWayBack(CannotRun):
+    """An older schema has no place for what there is."""
+
+    default = N_("Fin lì non si torna (%(reason)s): ripristina una copia di prima.")
+
+
 APP_ROLE = """
 do $$ begin
     begin
@@ -47,13 +54,16 @@ end $$
 
 
 def migrate(owner_url: str) -> bool:
-    """Bring the database at `owner_url` (who owns the tables) to the newest revision; True if anything was done."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    newest = ScriptDirectory.from_config(config).get_current_head()
+    """Bring the database at `owner_url` (who owns the tables) to the newest revision; True if anything was done.
+
+    A revision that this code does not know is a newer program's, which runs beside it: nothing is done.
+    """
+    config = _config()
+    known = [one.revision for one in ScriptDirectory.from_config(config).walk_revisions()]  # newest first
     engine = create_engine(owner_url, poolclass=NullPool)
     with engine.connect() as connection:
-        if MigrationContext.configure(connection).get_current_revision() == newest:
+        current = MigrationContext.configure(connection).get_current_revision()
+        if current == known[0] or (current is not None and current not in known):
             return False
         connection.rollback()
         version = connection.dialect.server_version_info or OLDEST
@@ -65,6 +75,28 @@ def migrate(owner_url: str) -> bool:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     return True
+
+
+def migrate_back(owner_url: str, revision: str) -> None:
+    """Bring the database back to an older revision, before its program is started: what came later is dropped.
+
+    Raises NoWayBack, having done nothing, where that would throw away what was decided or paid, or knows no revision.
+    """
+    config = _config()
+    engine = create_engine(owner_url, poolclass=NullPool)
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("select pg_advisory_xact_lock(7201)"))
+            config.attributes["connection"] = connection
+            command.downgrade(config, revision)
+    except (RuntimeError, CommandError) as problem:
+        raise NoWayBack(reason=problem) from problem
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
 
 
 def _create_app_role(connection: Connection) -> None:

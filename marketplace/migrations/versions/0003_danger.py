@@ -64,3 +64,7 @@ def upgrade() -> None:
     for table in ("danger_report", "danger_answer"):
         guard(table, append_only=True)
         op.execute(f"create policy staff_reads on {table} as restrictive for select using ({STAFF})")
+
+
+def downgrade() -> None:
+    raise RuntimeError("reports of danger are not thrown away")

@@ -39,3 +39,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("revoked_at is null"),
     )
     guard("calendar_feed", household="household_id")
+
+
+def downgrade() -> None:
+    op.drop_table("calendar_feed")
