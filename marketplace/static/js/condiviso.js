@@ -94,7 +94,7 @@ function keep(forms) {
 }
 
 async function send() {
-  for (let forms = waiting(); forms.length && navigator.onLine; forms = waiting()) {
+  for (let forms = waiting(); forms.length; forms = waiting()) {
     const [address, body] = forms[0];
     const answer = await fetch(address, { method: "POST", body: new URLSearchParams(body), redirect: "manual" }).catch(() => null);
     if (answer?.type !== "opaqueredirect") break; // signed out, or refused: it stays, and the page shows that it does
@@ -102,13 +102,22 @@ async function send() {
   }
 }
 
-document.addEventListener("submit", (event) => {
-  const form = event.target;
+// What a phone says of its network is not to be believed: it is asked whether our house answers.
+const answers = () => fetch("/health", { cache: "no-store" }).then(() => true, () => false);
+
+document.addEventListener("submit", async (event) => {
+  const { target: form, submitter } = event;
   if (form.matches(".slim-access")) keep([]);
-  if (!form.matches("[data-offline]") || navigator.onLine) return;
+  if (!form.matches("[data-offline]") || form.dataset.heard) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  const body = [...new FormData(form, event.submitter)];
+  if (await answers()) {
+    form.dataset.heard = "yes";
+    form.requestSubmit(submitter);
+    delete form.dataset.heard;
+    return;
+  }
+  const body = [...new FormData(form, submitter)];
   keep([...waiting().filter(([address]) => address !== form.action), [form.action, body]]);
   document.getElementById("da-inviare").scrollIntoView();
 }, true);

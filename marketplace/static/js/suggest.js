@@ -14,7 +14,7 @@ function suggest(field) {
   list.setAttribute("aria-label", field.dataset.label);
   field.after(list);
   field.setAttribute("autocomplete", "off"); // the browser's own list would cover ours
-  for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-controls", list.id]]) {
+  for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-controls", list.id], ["aria-expanded", "false"]]) {
     field.setAttribute(name, value);
   }
 
