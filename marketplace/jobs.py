@@ -23,6 +23,7 @@ ROOMS = (
     "marketplace.slots.jobs",
     "marketplace.talk.jobs",
     "marketplace.safety.operations",
+    "marketplace.home.farewell",
     "marketplace.rounds.jobs",
     "marketplace.statements.operations",
     "marketplace.statements.events",

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from flask import Blueprint, Response, jsonify, render_template
+from flask import Blueprint, Response, flash, jsonify, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from sqlalchemy import func
 from sqlmodel import col, select
 
@@ -14,6 +16,8 @@ from marketplace.accounts.models import Role
 from marketplace.accounts.policy import get_policy
 from marketplace.db import db
 from marketplace.filters import subject_words
+from marketplace.home import farewell
+from marketplace.home.forms import FarewellForm
 from marketplace.home.own_data import own_data
 from marketplace.households import operations as households
 from marketplace.households.means_tests import counting_on, list_means_tests
@@ -110,6 +114,36 @@ def download_own_data() -> Response:
     answer = jsonify(own_data(db.session, actor()))
     answer.headers["Content-Disposition"] = "attachment; filename=condiviso-dati.json"
     return answer
+
+
+@blueprint.route("/profilo/lascia", methods=["GET", "POST"])
+@allow(Role.FAMILY)
+def leave_service() -> ResponseReturnValue:
+    """What leaving means, what it still waits for, and the tap."""
+    form = FarewellForm()
+    if form.validate_on_submit():
+        farewell.say_farewell(db.session, actor(), now())
+        flash(_("Hai chiesto di lasciare il servizio. Qui vedi che cosa manca."), "success")
+        return redirect(url_for("family.leave_service"), code=303)
+    city, mine = actor().municipality_id, household()
+    page = render_template(
+        "home/farewell.html",
+        form=form,
+        asked=farewell.find_farewell(db.session, city, mine),
+        waits=farewell.waits_for(db.session, city, mine, now()),
+    )
+    return page, 422 if form.errors else 200
+
+
+@blueprint.post("/profilo/lascia/annulla")
+@allow(Role.FAMILY)
+def stay() -> ResponseReturnValue:
+    """The family stays after all."""
+    farewell.take_back(db.session, actor(), now())
+    flash(
+        _("Resti con noi. I gruppi che hai lasciato restano lasciati: puoi pubblicare una nuova esigenza."), "success"
+    )
+    return redirect(url_for("households.profile"), code=303)
 
 
 @blueprint.get("/buoni")

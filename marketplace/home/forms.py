@@ -1,12 +1,13 @@
-"""What a stranger may ask before registering; nothing of it is kept."""
+"""What a stranger may ask before registering, of which nothing is kept; and what a family says when it leaves."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from wtforms import RadioField, SelectField
-from wtforms.validators import InputRequired, Length
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, RadioField, SelectField
+from wtforms.validators import DataRequired, InputRequired, Length
 
 from marketplace.fields import EurosField
 from marketplace.filters import duration, subject_words
@@ -38,3 +39,12 @@ class PriceForm(HomeForm):
         self.minutes.choices = [(str(length), duration(length, locale=language())) for length in LENGTHS]
         self.address.validators = [Length(max=300)]
         self.address.flags.required = False
+
+
+class FarewellForm(FlaskForm):
+    """Leaving is said twice: the tick, then the tap."""
+
+    sure = BooleanField(
+        _("Ho capito: voglio lasciare il servizio"),
+        validators=[DataRequired(_("Se vuoi lasciare il servizio, segna la casella."))],
+    )

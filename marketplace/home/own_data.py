@@ -7,15 +7,16 @@ from sqlmodel import Session, col, select
 
 from marketplace.accounts.models import Actor
 from marketplace.db import Row
-from marketplace.households.models import Household, MeansTest, Person
+from marketplace.households.models import Farewell, Household, MeansTest, Person
 from marketplace.needs.models import Need, NeedDraft
 from marketplace.slots.models import Attendance, Membership, Proposal
 from marketplace.statements.models import Payment, Statement, StatementLine
+from marketplace.talk.models import GroupMessage
 from marketplace.vouchers.models import VoucherHold
 
 # Tables whose rows name their household.
 OWN: Final[tuple[type[Any], ...]] = (
-    Person, MeansTest, Need, NeedDraft, Proposal, Membership, Statement, StatementLine, Payment,
+    Person, MeansTest, Farewell, GroupMessage, Need, NeedDraft, Proposal, Membership, Statement, StatementLine, Payment,
 )  # fmt: skip
 # What is not the family's, or says nothing without our keys.
 HIDDEN: Final = frozenset({"tax_code_index", "stripe_customer_id", "stripe_payment_method_id", "stripe_intent_id"})

@@ -5,7 +5,7 @@ from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Index
+from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
 from marketplace.db import Row, check, choice, json_list, refers
@@ -36,6 +36,17 @@ class Household(Row, table=True):
     stripe_payment_method_id: str | None = None
     stripe_method_label: str = Field(default="", max_length=40)
     created_at: datetime
+
+
+class Farewell(Row, table=True):
+    """That a household leaves the service: asked on a day; erased once what it owes and is owed is settled."""
+
+    __table_args__ = (refers("household"), UniqueConstraint("municipality_id", "household_id", name="one_farewell"))
+
+    household_id: UUID
+    asked_at: datetime
+    asked_by: UUID | None = None
+    erased_at: datetime | None = None
 
 
 class Person(Row, table=True):
