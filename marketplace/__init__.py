@@ -6,7 +6,7 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from billing.gateway import Gateway
-from marketplace import health, pages
+from marketplace import health, metrics, pages
 from marketplace.accounts import second_step_views as second_step
 from marketplace.accounts import views as accounts
 from marketplace.accounts.models import User
@@ -26,7 +26,9 @@ from marketplace.households import views as households
 from marketplace.households.inps import Inps, ask_through
 from marketplace.i18n import init_i18n
 from marketplace.intake import views as intake
+from marketplace.logs import init_request_log
 from marketplace.messages.operations import Folder, Smtp, links_to, send_by
+from marketplace.metrics import init_metrics
 from marketplace.navigation import init_navigation
 from marketplace.places import views as places
 from marketplace.providers import views as providers
@@ -48,6 +50,7 @@ from marketplace.web import Application, template_globals
 
 ROOMS = (
     health,
+    metrics,
     pages,
     accounts,
     second_step,
@@ -100,7 +103,10 @@ def create_app(settings: Settings, database_url: str) -> Application:
     db.init_app(app)
     CSRFProtect(app)
     Security(app, FSQLALiteUserDatastore(db, User, RoleMixin), register_blueprint=False)
-    for give in (init_signing, init_i18n, init_filters, init_assets, init_navigation, init_failures, init_headers):
+    for give in (
+        *(init_request_log, init_metrics, init_signing, init_i18n, init_filters, init_assets, init_navigation),
+        *(init_failures, init_headers),
+    ):
         give(app)
     app.context_processor(template_globals)
     register_rooms(app)

@@ -37,6 +37,8 @@ class Settings:
     email_sender: str
     proxies: int = 0
     inps: "InpsSettings | None" = None
+    log_json: bool = False
+    metrics_token: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class InpsSettings:
 
 
 def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Read VAR, PORT, DATABASE_URL, SECRET_KEYS, PRODUCTION, DEMO, STRIPE_*, BASE_URL, SMTP_URL, EMAIL_SENDER, PROXIES.
+    """Read VAR, PORT, DATABASE_URL, SECRET_KEYS, PRODUCTION, DEMO, STRIPE_*, BASE_URL, SMTP_URL, EMAIL_SENDER, PROXIES,
+    PDND_*, INPS_ISEE_URL, LOG_FORMAT, METRICS_TOKEN.
 
     A value that cannot be raises CannotRun.
     """
@@ -79,6 +82,8 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         email_sender=environment.get("EMAIL_SENDER") or "Condiviso <condiviso@localhost.invalid>",
         proxies=_count("PROXIES", environment.get("PROXIES") or "0"),
         inps=_inps(environment),
+        log_json=environment.get("LOG_FORMAT") == "json",
+        metrics_token=environment.get("METRICS_TOKEN") or None,
     )
 
 

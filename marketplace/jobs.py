@@ -14,6 +14,7 @@ from procrastinate.types import JSONDict
 from sqlmodel import Session
 
 from marketplace.db import Scope, db, set_author, set_scope
+from marketplace.logs import log_to_stderr
 
 ROOMS = (
     "marketplace.accounts.jobs",
@@ -157,6 +158,7 @@ def run_waiting(app: Flask, url: str) -> None:
 def work_for_ever(app: Flask, url: str) -> None:
     """The worker: runs jobs until it is told to stop, then finishes those at hand."""
     bind(app)
+    log_to_stderr(app.config["SETTINGS"].log_json)
     with queue.replace_connector(procrastinate.PsycopgConnector(conninfo=plain(url))) as bound:
         bound.run_worker(
             concurrency=2, delete_jobs="successful", update_heartbeat_interval=5, stalled_worker_timeout=30

@@ -1,5 +1,6 @@
 """The schema in the database is the one that the code expects: `migrate` brings it there, once, whoever comes first."""
 
+import functools
 from pathlib import Path
 
 from alembic import command
@@ -59,11 +60,11 @@ def migrate(owner_url: str) -> bool:
     A revision that this code does not know is a newer program's, which runs beside it: nothing is done.
     """
     config = _config()
-    known = [one.revision for one in ScriptDirectory.from_config(config).walk_revisions()]  # newest first
+    newest, *older = known_revisions()
     engine = create_engine(owner_url, poolclass=NullPool)
     with engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
-        if current == known[0] or (current is not None and current not in known):
+        if current == newest or (current is not None and current not in older):
             return False
         connection.rollback()
         version = connection.dialect.server_version_info or OLDEST
@@ -91,6 +92,17 @@ def migrate_back(owner_url: str, revision: str) -> None:
             command.downgrade(config, revision)
     except (RuntimeError, CommandError) as problem:
         raise NoWayBack(reason=problem) from problem
+
+
+def known_revisions() -> list[str]:
+    """Every revision that this program knows, its own first."""
+    return [one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions()]
+
+
+@functools.cache
+def older_revisions() -> frozenset[str]:
+    """The revisions that are too old for this program."""
+    return frozenset(known_revisions()[1:])
 
 
 def _config() -> Config:

@@ -1,11 +1,14 @@
 """The site is served by gunicorn, on a socket that was bound before anything else was started."""
 
 import errno
+import os
 import socket
 
 from gunicorn.app.base import BaseApplication
 
+from marketplace import metrics
 from marketplace.errors import CannotRun
+from marketplace.logs import SiteLogger, log_to_stderr
 from marketplace.web import Application
 from marketplace.words import N_
 
@@ -13,7 +16,8 @@ HOST = "127.0.0.1"
 WORKERS = 2
 THREADS = 8
 TIMEOUT_SECONDS = 60
-GRACE_SECONDS = 3
+GRACE_SECONDS = 30  # for what is being answered when the end is asked for
+GRACE_SECONDS_ON_TRIAL = 3  # somebody waits at a terminal
 
 
 class PortUnavailable(CannotRun):
@@ -58,14 +62,17 @@ class _Site(BaseApplication):  # type: ignore[misc]  # gunicorn is not typed
         super().__init__()
 
     def load_config(self) -> None:
+        production = self._app.config["SETTINGS"].production
         for name, value in {
-            "bind": f"fd://{self._listener.fileno()}",
+            "bind": f"fd://{os.dup(self._listener.fileno())}",  # gunicorn closes it, we close ours
             "workers": WORKERS,
             "threads": THREADS,
             "worker_class": "gthread",
             "preload_app": True,
             "timeout": TIMEOUT_SECONDS,
-            "graceful_timeout": GRACE_SECONDS,
+            "graceful_timeout": GRACE_SECONDS if production else GRACE_SECONDS_ON_TRIAL,
+            "child_exit": lambda _server, process: metrics.forget_process(process.pid),
+            "logger_class": SiteLogger,
             "loglevel": "warning",
             "control_socket_disable": True,
         }.items():
@@ -77,4 +84,6 @@ class _Site(BaseApplication):  # type: ignore[misc]  # gunicorn is not typed
 
 def serve(app: Application, listener: socket.socket) -> None:
     """Answer requests on `listener` until SIGTERM. Open no database connection before: the workers are forked."""
-    _Site(app, listener).run()
+    log_to_stderr(app.config["SETTINGS"].log_json)
+    with metrics.counting():
+        _Site(app, listener).run()

@@ -29,7 +29,7 @@ FIRST_STEP = frozenset({"first step"})
 CITY = ZoneInfo("Europe/Rome")
 ACTING = "acting"  # of the session: for which household an operator acts, why, and its initials
 # The same for everybody: answered without asking who it is, and so without a database.
-ACTORLESS = ("assets", "health")
+ACTORLESS = ("assets", "health", "metrics")
 # Endpoints of libraries, which have no decorator of ours: static files are for all.
 LIBRARY_ENDPOINTS = ("assets.", "static")
 
@@ -90,6 +90,11 @@ class Application(Flask):
             db.session.rollback()
             raise
         return response
+
+    def log_exception(self, exc_info: Any) -> None:
+        """Flask would log the address, which may hold a secret."""
+        rule = request.url_rule.rule if request.url_rule else "none"
+        self.logger.error("defect", exc_info=exc_info, extra={"facts": {"method": request.method, "rule": rule}})
 
 
 def _holds_nul() -> bool:

@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
 from marketplace.installation import Installation
 from marketplace.postgres import Server
-from marketplace.schema import NoWayBack, _config, migrate, migrate_back
+from marketplace.schema import NoWayBack, known_revisions, migrate, migrate_back
 from tests import database
 
 OLDEST_WAY_BACK = "0012"  # before it there are decisions, rankings and documents that no schema may forget
@@ -47,14 +46,10 @@ def content(url: str, wanted: Shape) -> dict[str, tuple[int, str]]:
         }
 
 
-def newest_first() -> list[str]:
-    return [one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions()]
-
-
 @pytest.mark.slow
 def test_a_city_with_a_past_goes_back_step_by_step_and_forth_again(lived: Installation) -> None:
     newest = shape(lived.owner_url)
-    back = newest_first()
+    back = known_revisions()
     for revision in back[1 : back.index(OLDEST_WAY_BACK) + 1]:
         before = shape(lived.owner_url)
         had = content(lived.owner_url, before)
