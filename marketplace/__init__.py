@@ -30,6 +30,7 @@ from marketplace.logs import init_request_log
 from marketplace.messages.operations import Folder, Smtp, links_to, send_by
 from marketplace.metrics import init_metrics
 from marketplace.navigation import init_navigation
+from marketplace.operating import views as operating
 from marketplace.places import views as places
 from marketplace.providers import views as providers
 from marketplace.providers.operations import when_stopped
@@ -51,6 +52,7 @@ from marketplace.web import Application, template_globals
 ROOMS = (
     health,
     metrics,
+    operating,
     pages,
     accounts,
     second_step,

@@ -167,6 +167,27 @@ def restore(folder: Path, at: datetime | None) -> None:
         restore_from(settings_from().var, folder, at, say)
 
 
+@main.command()
+@click.option("--retry", "again", metavar="NUMBER|all", help="Have it done again.")
+def jobs(again: str | None) -> None:
+    """List the jobs that have failed for good, or have one or all of them done again; exit 1 if any is listed."""
+    from marketplace.operating.commands import list_or_retry
+
+    with application():
+        sys.exit(list_or_retry(db.session, datetime.now(UTC), again, click.echo))
+
+
+@main.command()
+def doctor() -> None:
+    """Say what is wrong with this installation, and what to do about it: exit 1 if anything is."""
+    from marketplace.operating.doctor import examine
+
+    with refusals():
+        settings = settings_from()
+        with open_installation(settings, say) as installation:
+            sys.exit(examine(settings, installation.owner_url, installation.app_url, datetime.now(UTC), click.echo))
+
+
 @main.command("close-month")
 @MUNICIPALITY
 @click.option("--month", type=click.DateTime(["%Y-%m"]), required=True, help="The month to close, as 2026-11.")

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -11,10 +12,12 @@ from procrastinate.jobs import JobDeferrer
 from procrastinate.manager import JobManager
 from procrastinate.tasks import configure_task
 from procrastinate.types import JSONDict
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from marketplace.db import Scope, db, set_author, set_scope
-from marketplace.logs import log_to_stderr
+from marketplace.logs import describe, log_to_stderr
 
 ROOMS = (
     "marketplace.accounts.jobs",
@@ -61,17 +64,37 @@ def job(name: str, retry: procrastinate.BaseRetryStrategy | bool = False) -> Cal
 
     def register(work: Work) -> Task:
         @functools.wraps(work)
-        def run(municipality_id: str, **arguments: Any) -> None:
+        def run(context: procrastinate.JobContext, /, municipality_id: str, **arguments: Any) -> None:
             with _application[0].app_context():
                 set_scope(db.session, Scope(municipality_id))
                 set_author(db.session, name)
-                work(db.session, municipality_id, datetime.now(UTC), **arguments)
-                db.session.commit()
+                try:
+                    work(db.session, municipality_id, datetime.now(UTC), **arguments)
+                    db.session.commit()
+                except Exception as problem:
+                    _note_failure(context.job.id, problem)
+                    raise
 
-        task: Task = queue.task(name=name, retry=retry)(run)
+        task: Task = queue.task(name=name, retry=retry, pass_context=True)(run)
         return task
 
     return register
+
+
+def _note_failure(job_id: int | None, problem: Exception) -> None:
+    """Keep where a job went wrong, as long as it is in the queue; a database that is away cannot be told."""
+    db.session.rollback()
+    with suppress(DBAPIError):
+        db.session.connection().execute(
+            text(
+                "delete from job_failure f where not exists (select 1 from procrastinate_jobs j where j.id = f.job_id)"
+            )
+        )
+        db.session.connection().execute(
+            text("insert into job_failure (job_id, at, error) values (:job, now(), :error)"),
+            {"job": job_id, "error": describe(problem)[:500]},
+        )
+        db.session.commit()
 
 
 def defer(

@@ -6,6 +6,7 @@ from marketplace.households import models as households
 from marketplace.intake import models as intake
 from marketplace.messages import models as messages
 from marketplace.needs import models as needs
+from marketplace.operating import models as operating
 from marketplace.places import models as places
 from marketplace.providers import models as providers
 from marketplace.rounds import models as rounds
@@ -22,6 +23,7 @@ __all__ = [
     "intake",
     "messages",
     "needs",
+    "operating",
     "places",
     "providers",
     "rounds",

@@ -52,7 +52,10 @@ MENUS: Final[Mapping[str, Sequence[Entry]]] = {
         ("/luoghi", N_("Luoghi")),
         ("/eventi", N_("Eventi")),
     ),
-    "administrator": (("/gestione", N_("Gestione")),),
+    "administrator": (
+        ("/gestione", N_("Gestione")),
+        ("/gestione/lavori", N_("Lavori")),
+    ),
 }
 
 
