@@ -5,7 +5,7 @@ Slots that stand are pinned, so that nothing that was promised moves; their froz
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
@@ -36,9 +36,10 @@ from marketplace.vouchers.ranking import entitlement, list_waiting
 GRID_MINUTES = 15
 
 
-def build_instance(session: Session, municipality_id: str, on: date) -> Json:
+def build_instance(session: Session, municipality_id: str, on: date, asking: Collection[UUID] | None = None) -> Json:
     """The instance/1 (matching.md) of open needs and standing slots, with the providers accredited on the day `on`.
 
+    `asking`: of the open needs only these (None: all); what stands is the same, and reading it takes half the time.
     A standing slot that no longer keeps the rules is not pinned: it is kept out of the others' way (rounds/pins.py).
     Rows are ordered by code, so that equal data give equal bytes. The session must see the whole municipality.
     """
@@ -46,7 +47,8 @@ def build_instance(session: Session, municipality_id: str, on: date) -> Json:
     programmes = list_programmes(session, municipality_id)
     providers = _providers(session, municipality_id, on)
     standing = list_standing(session, municipality_id, {provider.id for provider in providers}, on)
-    needs = _needs(session, municipality_id, {member.need_id for _, members in standing for member in members})
+    standing_needs = {member.need_id for _, members in standing for member in members}
+    needs = _needs(session, municipality_id, standing_needs, asking)
     incomes = current_isee(session, municipality_id, {household.id for _, household in needs}, on)
     waiting = list_waiting(session, municipality_id)
     municipality = session.get_one(Municipality, municipality_id)
@@ -81,7 +83,12 @@ def build_instance(session: Session, municipality_id: str, on: date) -> Json:
     return pin_what_holds(city)
 
 
-def _needs(session: Session, municipality_id: str, standing: set[UUID]) -> list[tuple[Need, Household]]:
+def _needs(
+    session: Session, municipality_id: str, standing: set[UUID], asking: Collection[UUID] | None
+) -> list[tuple[Need, Household]]:
+    is_asking = col(Need.state) == NeedState.OPEN
+    if asking is not None:
+        is_asking &= col(Need.id).in_(asking)
     same_household = (col(Household.municipality_id) == Need.municipality_id) & (col(Household.id) == Need.household_id)
     return list(
         session.exec(
@@ -89,7 +96,7 @@ def _needs(session: Session, municipality_id: str, standing: set[UUID]) -> list[
             .join(Household, same_household)
             .where(
                 Need.municipality_id == municipality_id,
-                (col(Need.state) == NeedState.OPEN) | col(Need.id).in_(standing),
+                is_asking | col(Need.id).in_(standing),
             )
             .order_by(Need.code)
         )

@@ -4,7 +4,7 @@ The same rules, prices and caps as in a round: the matcher says where it fits, a
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -62,7 +62,7 @@ def list_openings(session: Session, by: Actor, now: datetime, need_id: UUID) -> 
     need = get_need(session, by, need_id)
     require_open(need)
     with seeing(session, Scope(by.municipality_id)):
-        instance, plan = _standing_plan(session, by.municipality_id, now)
+        instance, plan = standing_plan(session, by.municipality_id, now, {need.id})
         found = _joinings(instance, plan, need)[:SHOWN]
         facts, rows = read_slots(session, by.municipality_id, {UUID(one.slot.id) for one in found})
     before = {slot.id: slot for slot in plan.slots}
@@ -96,7 +96,7 @@ def propose_to_join(session: Session, by: Actor, now: datetime, need_id: UUID, s
     require_open(need)
     with seeing(session, Scope(by.municipality_id)):
         lock_slots(session, by.municipality_id, {slot_id})
-        instance, plan = _standing_plan(session, by.municipality_id, now)
+        instance, plan = standing_plan(session, by.municipality_id, now, {need.id})
         joined = _joining_of(_joinings(instance, plan, need), slot_id)
         proposal = _write(session, by, now, instance, _with(plan, joined), slot_id)
         record(session, by, now, "propose_to_join", "proposal", proposal.id, slot=str(slot_id))
@@ -119,9 +119,11 @@ def _round_of(session: Session, municipality_id: str, city: City, slot_id: UUID)
     return session.get_one(Round, (municipality_id, city.slots[str(slot_id)].round_id))
 
 
-def _standing_plan(session: Session, municipality_id: str, now: datetime) -> tuple[Instance, Plan]:
-    """Today's instance, and as a plan the groups that stand in it."""
-    today: Json = json.loads(canonical(build_instance(session, municipality_id, local_day(now))))
+def standing_plan(
+    session: Session, municipality_id: str, now: datetime, asking: Collection[UUID]
+) -> tuple[Instance, Plan]:
+    """Today's instance, with no open need but those of `asking`, and as a plan the groups that stand in it."""
+    today: Json = json.loads(canonical(build_instance(session, municipality_id, local_day(now), asking)))
     instance = instance_from_json(today)
     told = {slot["id"]: slot for slot in today["pinned"]}
     slots = tuple(

@@ -6,7 +6,9 @@ from sqlmodel import Session
 from marketplace.accounts.models import Actor, Role
 from marketplace.errors import Conflict, NotFound
 from marketplace.needs.models import Need, NeedState
+from marketplace.rounds.instances import build_instance
 from marketplace.rounds.joining import list_openings, propose_to_join
+from marketplace.slots.calendar import local_day
 from marketplace.slots.models import ProposalState
 from marketplace.slots.operations import accept_proposal
 from marketplace.slots.settlement import settle
@@ -60,3 +62,12 @@ def test_a_group_at_other_hours_or_another_family_s_need_is_no_opening(city: Ses
         propose_to_join(city, family(late), NOW, late.id, the_slot(city).id)
     with pytest.raises(NotFound):
         list_openings(city, family(late), NOW, waiting.id)
+
+
+def test_for_one_need_the_others_that_wait_are_not_read_and_what_stands_is_the_same(
+    city: Session, waiting: Need
+) -> None:
+    add_need(city, "n3")
+    whole, one = (build_instance(city, CITY, local_day(NOW), asking) for asking in (None, {waiting.id}))
+    assert [[need["id"] for need in each["needs"]] for each in (whole, one)] == [["n1", "n2", "n3"], ["n1", "n2"]]
+    assert one["pinned"] == whole["pinned"] != []
