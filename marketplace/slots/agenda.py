@@ -50,7 +50,7 @@ class MeetingFacts:
 
 @dataclass(frozen=True, slots=True)
 class Attendee:
-    """A member on the provider's sheet; `notified_at` is when the family told of its absence."""
+    """A member on the provider's sheet; `notes` is what the family wants whoever does the service to know."""
 
     membership_id: UUID
     first_name: str
@@ -60,6 +60,7 @@ class Attendee:
     address: str
     presence: Presence | None
     recorded_at: datetime | None
+    notes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,4 +239,5 @@ def _attendee(row: MemberRow, slot: SlotFacts, recorded: Attendance | None) -> A
         address=row.home.address if slot.spot.kind == PlaceKind.HOMES else slot.spot.address,
         presence=None if recorded is None else recorded.presence,
         recorded_at=None if recorded is None else recorded.recorded_at,
+        notes=row.need.notes,
     )

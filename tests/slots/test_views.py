@@ -258,3 +258,13 @@ def test_attendance_with_somebody_missing_says_so(app, client, register):
     kinds = in_city(app, lambda session: sorted(one.presence for one in session.exec(select(Attendance))))
     assert kinds == [Presence.ABSENT_NOTIFIED, Presence.PRESENT, Presence.PRESENT]
     assert "La famiglia ha avvisato" not in client.get(register).text  # the provider said so, after the beginning
+
+
+def test_what_the_family_wrote_for_whoever_does_the_service_is_on_its_sheet(app, client, register):
+    def write(session):
+        session.get_one(Need, (CITY, membership_of(session, "n1").need_id)).notes = "Allergia alle noci"
+        session.commit()
+
+    assert "Da sapere" not in client.get(register).text
+    in_city(app, write)
+    assert "Allergia alle noci" in client.get(register).text
