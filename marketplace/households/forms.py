@@ -40,6 +40,12 @@ def strip(text: str | None) -> str:
     return " ".join((text or "").split())
 
 
+def strip_lines(text: str | None) -> str:
+    """A text of several lines, each stripped as `strip` does; between paragraphs one empty line."""
+    lines = [strip(line) for line in (text or "").strip().splitlines()]
+    return "\n".join(line for line, before in zip(lines, ["", *lines], strict=False) if line or before)
+
+
 def language_choices() -> list[tuple[str, str]]:
     """Spoken languages by their names in the page's own."""
     names = Locale(language()).languages

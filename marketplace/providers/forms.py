@@ -23,7 +23,7 @@ from wtforms.validators import DataRequired, Email, InputRequired, Length, Numbe
 from marketplace.fields import EurosField, TaxCodeField
 from marketplace.filters import distance, school_class
 from marketplace.households.details import Home
-from marketplace.households.forms import HomeForm, check_phone, language_choices, strip
+from marketplace.households.forms import HomeForm, check_phone, language_choices, strip, strip_lines
 from marketplace.places.models import Venue
 from marketplace.providers.details import Profile, Terms
 from marketplace.providers.models import DocumentKind, Provider
@@ -199,7 +199,7 @@ class DocumentForm(FlaskForm):
 class DecisionForm(FlaskForm):
     """An officer's decision on an application."""
 
-    reason = TextAreaField(_("Motivo"), filters=[strip], validators=[Optional(), Length(max=1000)])
+    reason = TextAreaField(_("Motivo"), filters=[strip_lines], validators=[Optional(), Length(max=1000)])
     certificate_expires = DateField(_("Il certificato del casellario scade il"), validators=[Optional()])
 
     def expires(self) -> date | None:

@@ -10,7 +10,7 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, Optional
 
-from marketplace.households.forms import strip
+from marketplace.households.forms import strip, strip_lines
 from marketplace.providers.models import Provider
 from marketplace.safety.details import Sighting
 
@@ -24,7 +24,7 @@ class DangerForm(FlaskForm):
     key = HiddenField()
     words = TextAreaField(
         _("Che cosa hai visto o sentito"),
-        filters=[strip],
+        filters=[strip_lines],
         validators=[DataRequired(_("Scrivi che cosa succede, anche in poche parole")), Length(max=WORDS_MAX)],
     )
     provider = SelectField(_("Di chi parli"), validators=[Optional()])
@@ -58,7 +58,7 @@ class AnswerForm(FlaskForm):
 
     words = TextAreaField(
         _("Che cosa hai verificato e deciso"),
-        filters=[strip],
+        filters=[strip_lines],
         validators=[DataRequired(_("Scrivi che cosa hai verificato e deciso")), Length(max=WORDS_MAX)],
     )
     provider = SelectField(_("Chi sospendere"), validators=[Optional()])

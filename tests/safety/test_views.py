@@ -97,3 +97,8 @@ def test_an_officer_reads_answers_and_suspends(
         set_scope(db.session, Scope(CITY))
         assert db.session.exec(select(Provider.accreditation)).one() == Accreditation.SUSPENDED
     assert "Da fermare." in officer.get(path).text
+
+
+def test_a_story_in_paragraphs_keeps_them(app: Application, client: FlaskClient) -> None:
+    client.post(PAGE, data={"words": "  Lunedì   è caduta.\r\n\r\n\r\nMartedì di nuovo.\n"})
+    assert reports(app)[0].words == "Lunedì è caduta.\n\nMartedì di nuovo."
