@@ -29,6 +29,7 @@ ROOMS = (
     "marketplace.safety.operations",
     "marketplace.home.farewell",
     "marketplace.rounds.jobs",
+    "marketplace.rounds.waiting",
     "marketplace.statements.operations",
     "marketplace.statements.events",
     "marketplace.statements.nightly",

@@ -148,13 +148,13 @@ def add_need(session: Session, code: str, isee_cents: int | None = None, **chang
         "level": 9,
         "age": 14,
         "languages": ["it"],
+        "created_at": NOW,
     }
     need = Need(
         municipality_id=CITY,
         code=code,
         household_id=household.id,
         person_id=person.id,
-        created_at=NOW,
         **{**values, **changes},
     )
     session.add(need)

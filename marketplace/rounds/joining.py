@@ -63,7 +63,7 @@ def list_openings(session: Session, by: Actor, now: datetime, need_id: UUID) -> 
     require_open(need)
     with seeing(session, Scope(by.municipality_id)):
         instance, plan = standing_plan(session, by.municipality_id, now, {need.id})
-        found = _joinings(instance, plan, need)[:SHOWN]
+        found = find_joinings(instance, plan, need)[:SHOWN]
         facts, rows = read_slots(session, by.municipality_id, {UUID(one.slot.id) for one in found})
     before = {slot.id: slot for slot in plan.slots}
     openings = []
@@ -96,17 +96,27 @@ def propose_to_join(session: Session, by: Actor, now: datetime, need_id: UUID, s
     require_open(need)
     with seeing(session, Scope(by.municipality_id)):
         lock_slots(session, by.municipality_id, {slot_id})
-        instance, plan = standing_plan(session, by.municipality_id, now, {need.id})
-        joined = _joining_of(_joinings(instance, plan, need), slot_id)
-        proposal = _write(session, by, now, instance, _with(plan, joined), slot_id)
+        proposal = propose_place(session, now, by.municipality_id, need, slot_id)
         record(session, by, now, "propose_to_join", "proposal", proposal.id, slot=str(slot_id))
     return proposal
 
 
-def _write(session: Session, by: Actor, now: datetime, instance: Instance, plan: Plan, slot_id: UUID) -> Proposal:
-    city = read_city(session, by.municipality_id, plan)
-    draft = draft_slots(session, by.municipality_id, now, plan, instance, city, ())
-    found = _round_of(session, by.municipality_id, city, slot_id)
+def propose_place(session: Session, now: datetime, municipality_id: str, need: Need, slot_id: UUID) -> Proposal:
+    """The proposal of an open need for a group that the caller has locked. Conflict where it is not open to it.
+
+    The session must see the whole municipality.
+    """
+    instance, plan = standing_plan(session, municipality_id, now, {need.id})
+    joined = _joining_of(find_joinings(instance, plan, need), slot_id)
+    return _write(session, now, municipality_id, instance, _with(plan, joined), slot_id)
+
+
+def _write(
+    session: Session, now: datetime, municipality_id: str, instance: Instance, plan: Plan, slot_id: UUID
+) -> Proposal:
+    city = read_city(session, municipality_id, plan)
+    draft = draft_slots(session, municipality_id, now, plan, instance, city, ())
+    found = _round_of(session, municipality_id, city, slot_id)
     _, proposals = write_proposals(session, now, found, draft, instance, city)
     if not proposals:
         raise Conflict(CHANGED)
@@ -147,7 +157,7 @@ def _member(told: Mapping[str, object]) -> Member:
     return Member(**told)  # type: ignore[arg-type]
 
 
-def _joinings(instance: Instance, plan: Plan, need: Need) -> list[Joining]:
+def find_joinings(instance: Instance, plan: Plan, need: Need) -> list[Joining]:
     """Where the need fits and nobody's share of any of its sessions would rise, one for each provider's week."""
     asked = instance.needs.get(need.code)
     if asked is None:

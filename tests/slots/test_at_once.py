@@ -2,16 +2,21 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, create_engine, select
 
+from marketplace.accounts.models import Actor, Role
 from marketplace.db import Scope, db, set_scope
 from marketplace.errors import MarketplaceError
 from marketplace.installation import Installation
+from marketplace.rounds.joining import propose_to_join
 from marketplace.rounds.models import Round, RoundState
+from marketplace.rounds.waiting import offer_place
+from marketplace.slots.advancing import advance
+from marketplace.slots.leaving import leave_slot
 from marketplace.slots.models import Membership, Proposal, ProposalState, Slot, SlotState
 from marketplace.slots.operations import accept_proposal, answer_slot
 from marketplace.slots.settlement import settle
@@ -160,8 +165,6 @@ def test_a_programmes_budget_is_not_overspent_by_holds_at_once(
 
 
 def test_jobs_settle_a_slot_after_the_last_answer(city: Session, work: Callable[[], None]) -> None:
-    from datetime import UTC, datetime
-
     now = datetime.now(UTC)
     for code in ("n1", "n2"):
         add_need(city, code)
@@ -179,3 +182,33 @@ def test_jobs_settle_a_slot_after_the_last_answer(city: Session, work: Callable[
     assert the_slot(city).state == SlotState.CONFIRMED
     assert {one.state for one in city.exec(select(Proposal))} == {ProposalState.CONFIRMED}
     assert city.get(Round, key).state == RoundState.PROPOSED
+
+
+def test_a_free_place_offered_and_asked_for_at_once_goes_to_one(
+    city: Session, at_once: Callable[..., list[str]]
+) -> None:
+    for code in ("n1", "n2"):
+        add_need(city, code, group_max=2)
+    proposed(city, [Group(["n1", "n2"])])
+    slot = the_slot(city)
+    slot_id = slot.id
+    answer_slot(city, provider_of(slot), NOW, slot_id, True)
+    for code in ("n1", "n2"):
+        mine = proposal_of(city, code)
+        accept_proposal(city, family_of(mine), NOW, mine.id, mine.cap_cents)
+    settle(city, NOW, CITY, slot_id)
+    leaver = proposal_of(city, "n1")
+    gone = datetime.combine(leave_slot(city, family_of(leaver), NOW, leaver.id).left_on, time(9), UTC)
+    first, second = add_need(city, "n3", group_max=2), add_need(city, "n4", group_max=2)
+    waiting, own = first.id, second.id
+    by = Actor(CITY, Role.FAMILY, household_id=second.household_id)
+    advance(city, gone, CITY)
+    offered: list[object] = []
+    outcome = at_once(
+        lambda session: offered.append(offer_place(session, gone, CITY, slot_id, waiting)),
+        lambda session: propose_to_join(session, by, gone, own, slot_id),
+    )
+    city.expire_all()
+    assert (outcome, [one is None for one in offered]) in [(["Conflict", "done"], [False]), (["done", "done"], [True])]
+    asked = city.exec(select(Membership).where(Membership.state == ProposalState.PROPOSED)).all()
+    assert len(asked) == 1
