@@ -58,10 +58,11 @@ def download() -> Response:
     """The same for a spreadsheet."""
     written = io.StringIO()
     rows = csv.writer(written, delimiter=";")
-    rows.writerow(("servizio", "lat", "lon", "con_posto", "senza_posto"))
+    rows.writerow(("servizio", "lat", "lon", "con_posto", "senza_posto", "ore_offerte_per_ora_chiesta"))
     service = _service()
     rows.writerows(
-        (service or "tutti", round(one.lat, 3), round(one.lon, 3), one.served, one.unserved) for one in _newest()[1]
+        (service or "tutti", round(one.lat, 3), round(one.lon, 3), one.served, one.unserved, round(one.offered, 2))
+        for one in _newest()[1]
     )
     answer = Response("\ufeff" + written.getvalue(), mimetype="text/csv")
     answer.headers["Content-Disposition"] = "attachment; filename=mappa.csv"

@@ -3,11 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from billing.split import split_slot
+from marketplace.rounds.accessibility import accessibility
 from marketplace.rounds.standing import Json
 from marketplace.words import N_
+from matching.distance import distance_km
 
 REASONS: Mapping[str, str] = {
     "no_provider": N_("Nessun professionista accreditato offre questo servizio a queste persone"),
@@ -27,6 +30,8 @@ STEPS: Mapping[str, tuple[Any, ...]] = {
 }
 CELL_DEGREES = 0.009  # about a kilometre from north to south: coarse enough that no home can be told
 FEW = 5
+SIGMA_KM, REACH_KM = 1.0, 3.0  # most families go one or two kilometres
+FAR_DEGREES = 0.06  # more than REACH_KM in any direction, up to 60 degrees north
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +81,16 @@ class Unserved:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A square of the map, with how many needs in it were served and how many were not."""
+    """A square of the map: how many needs in it were served and how many not, and the offer within reach.
+
+    `offered`: hours a week that professionals around offer for each hour that families ask for (`accessibility`).
+    """
 
     lat: float
     lon: float
     served: int
     unserved: int
+    offered: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +135,7 @@ def read_result(instance: Json, plan: Json) -> Result:
         ),
         changes=_changes(unserved.values()),
         unserved=tuple(_unserved(one, asking[code]["service"]) for code, one in sorted(unserved.items())),
-        areas=_areas(asking.values(), unserved),
+        areas=areas_of(instance, plan),
         services=tuple(
             (service, sum(asking[need]["service"] == service for need in served), total)
             for service, total in sorted(Counter(need["service"] for need in asking.values()).items())
@@ -214,20 +223,46 @@ def _unserved(unserved: Json, service: str) -> Unserved:
 
 
 def areas_of(instance: Json, plan: Json, service: str | None = None) -> tuple[Area, ...]:
-    """The squares of a plan's needs, of one service or of all."""
+    """The squares of a plan's needs, of one service or of all; none with fewer than FEW: no home can be told."""
     standing = {member["need"] for slot in instance["pinned"] for member in slot["members"]}
     asking = [need for need in instance["needs"] if need["id"] not in standing and service in (None, need["service"])]
-    return _areas(asking, {one["need"]: one for one in plan["unserved"]})
-
-
-def _areas(needs: Iterable[Json], unserved: Mapping[str, Json]) -> tuple[Area, ...]:
-    """Needs by square; squares with fewer than FEW are left out, so that nobody's home can be told."""
-    counts: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])
-    for need in needs:
-        cell = (round(need["lat"] / CELL_DEGREES), round(need["lon"] / CELL_DEGREES))
-        counts[cell][need["id"] in unserved] += 1
+    unserved = {one["need"] for one in plan["unserved"]}
+    squares: dict[tuple[int, int], list[Json]] = defaultdict(list)
+    for need in asking:
+        squares[round(need["lat"] / CELL_DEGREES), round(need["lon"] / CELL_DEGREES)].append(need)
+    offered = _offered(sorted(squares), squares, _working(instance, service))
     return tuple(
-        Area(lat * CELL_DEGREES, lon * CELL_DEGREES, served, missing)
-        for (lat, lon), (served, missing) in sorted(counts.items())
-        if served + missing >= FEW
+        Area(
+            square[0] * CELL_DEGREES,
+            square[1] * CELL_DEGREES,
+            sum(need["id"] not in unserved for need in squares[square]),
+            sum(need["id"] in unserved for need in squares[square]),
+            offered[square],
+        )
+        for square in sorted(squares)
+        if len(squares[square]) >= FEW
     )
+
+
+def _working(instance: Json, service: str | None) -> list[Json]:
+    return [one for one in instance["providers"] if any(service in (None, offer["service"]) for offer in one["offers"])]
+
+
+def _offered(
+    squares: list[tuple[int, int]], asking: Mapping[tuple[int, int], list[Json]], providers: list[Json]
+) -> dict[tuple[int, int], float]:
+    """Hours offered around each square for each hour asked for."""
+    asked = [sum(need["sessions"] * need["minutes"] for need in asking[square]) / 60 for square in squares]
+    hours = [
+        min(one["minutes_max_per_week"], sum(window["end"] - window["start"] for window in one["windows"])) / 60
+        for one in providers
+    ]
+    km = [[_km(lat * CELL_DEGREES, lon * CELL_DEGREES, one) for one in providers] for lat, lon in squares]
+    return dict(zip(squares, accessibility(asked, hours, km, SIGMA_KM, REACH_KM), strict=True))
+
+
+def _km(lat: float, lon: float, provider: Json) -> float:
+    """How far a provider is; infinitely, where that is plain without working it out."""
+    if abs(lat - provider["lat"]) > FAR_DEGREES or abs(lon - provider["lon"]) > FAR_DEGREES:
+        return inf
+    return distance_km(lat, lon, provider["lat"], provider["lon"])

@@ -1,5 +1,7 @@
 """What a round tells of the needs without a place follows from its plan, and each verified change can be made."""
 
+import pytest
+
 from marketplace.rounds.outcomes import with_change
 from marketplace.rounds.results import areas_of, read_result
 
@@ -8,7 +10,16 @@ ANSWERS = {"windows": WINDOWS, "travel_km_max": "1.5", "price_max_cents_per_hour
 
 
 def need(code: str, service: str = "tutoring") -> dict[str, object]:
-    return {"id": code, "service": service, "lat": 44.9, "lon": 8.6, "seats": 1, "subsidy": None}
+    return {
+        "id": code,
+        "service": service,
+        "lat": 44.9,
+        "lon": 8.6,
+        "seats": 1,
+        "subsidy": None,
+        "sessions": 2,
+        "minutes": 90,
+    }
 
 
 def without_place(code: str, **change: object) -> dict[str, object]:
@@ -73,3 +84,12 @@ def test_a_verified_change_alters_the_answer_that_it_names_and_no_other() -> Non
     assert with_change(ANSWERS, {"price_cents_per_hour": 150}) == {"price_max_cents_per_hour": 950}
     assert with_change(ANSWERS, {"seats": 1}) == {"group_max": 4}
     assert with_change(ANSWERS, {}) == {}
+
+
+def test_a_square_tells_how_much_is_offered_around_for_what_is_asked() -> None:
+    teacher = {"lat": 44.9, "lon": 8.6, "minutes_max_per_week": 600, "offers": [{"service": "tutoring"}]}
+    offering = INSTANCE | {"providers": [teacher | {"windows": [{"day": 1, "start": 0, "end": 1200}]}]}
+    [area] = areas_of(offering, PLAN, "tutoring")
+    assert area.offered == pytest.approx(10 / (6 * 3))
+    [area] = areas_of(INSTANCE, PLAN, "tutoring")
+    assert area.offered == 0
