@@ -22,12 +22,14 @@ from marketplace.filters import init_filters
 from marketplace.headers import init_headers
 from marketplace.home import desk, family, means, needs, office, prices, rules, wizard, work
 from marketplace.home import views as home
+from marketplace.households import sms_views as sms_pages
 from marketplace.households import views as households
 from marketplace.households.inps import Inps, ask_through
 from marketplace.i18n import init_i18n
 from marketplace.intake import views as intake
 from marketplace.logs import init_request_log
-from marketplace.messages.operations import Folder, Smtp, links_to, send_by
+from marketplace.messages.operations import Folder, Smtp, links_to, send_by, send_sms_by
+from marketplace.messages.sms import SmsFolder, SmsGateway
 from marketplace.metrics import init_metrics
 from marketplace.navigation import init_navigation
 from marketplace.operating import views as operating
@@ -39,6 +41,7 @@ from marketplace.rounds import views as rounds
 from marketplace.safety import views as safety
 from marketplace.sealed import keyring
 from marketplace.slots import invitation_views as invitations
+from marketplace.slots import sms_views as sms_answers
 from marketplace.slots import views as slots
 from marketplace.slots.stopping import stop_provider
 from marketplace.statements import console, treasury
@@ -58,10 +61,12 @@ ROOMS = (
     second_step,
     places,
     households,
+    sms_pages,
     providers,
     vouchers,
     slots,
     invitations,
+    sms_answers,
     safety,
     talk,
     rounds,
@@ -113,6 +118,7 @@ def create_app(settings: Settings, database_url: str) -> Application:
     app.context_processor(template_globals)
     register_rooms(app)
     send_by(transport_of(settings), settings.email_sender)
+    send_sms_by(sms_transport_of(settings))
     links_to(settings.base_url)
     pay_through(gateway_of(settings))
     ask_through(Inps(settings.inps) if settings.inps else None)
@@ -136,6 +142,11 @@ def transport_of(settings: Settings) -> Folder | Smtp:
     return Smtp(settings.smtp_url) if settings.smtp_url else Folder(settings.var / "mail")
 
 
+def sms_transport_of(settings: Settings) -> SmsFolder | SmsGateway:
+    """The provider of SMS, or without one the folder that stands in for it."""
+    return SmsGateway(settings.sms.url, settings.sms.token) if settings.sms else SmsFolder(settings.var / "sms")
+
+
 def gateway_of(settings: Settings) -> Gateway | None:
     """Stripe, or the stand-in at the given address; None where neither is set up."""
     key = settings.stripe_secret_key or ("sk_test_local" if settings.stripe_base_address else None)
@@ -147,6 +158,7 @@ def register_rooms(app: Application) -> None:
     for room in ROOMS:
         app.register_blueprint(room.blueprint)
     app.extensions["csrf"].exempt(statements.take_event)  # it is believed by Stripe's signature
+    app.extensions["csrf"].exempt(sms_answers.take_sms)  # by the provider's
     if app.config["SETTINGS"].demo:
         app.register_blueprint(demo.blueprint)
 

@@ -37,8 +37,18 @@ class Settings:
     email_sender: str
     proxies: int = 0
     inps: "InpsSettings | None" = None
+    sms: "SmsSettings | None" = None
     log_json: bool = False
     metrics_token: str | None = None
+
+
+@dataclass(frozen=True)
+class SmsSettings:
+    """How SMS leave (POST to `url` with a bearer `token`), and the `secret` that signs those that come in."""
+
+    url: str
+    token: str
+    secret: str
 
 
 @dataclass(frozen=True)
@@ -82,9 +92,16 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         email_sender=environment.get("EMAIL_SENDER") or "Condiviso <condiviso@localhost.invalid>",
         proxies=_count("PROXIES", environment.get("PROXIES") or "0"),
         inps=_inps(environment),
+        sms=_sms(environment),
         log_json=environment.get("LOG_FORMAT") == "json",
         metrics_token=environment.get("METRICS_TOKEN") or None,
     )
+
+
+def _sms(environment: Mapping[str, str]) -> SmsSettings | None:
+    """SMS_URL, SMS_TOKEN, SMS_SECRET: all, or nothing."""
+    url, token, secret = (environment.get(name, "") for name in ("SMS_URL", "SMS_TOKEN", "SMS_SECRET"))
+    return SmsSettings(url, token, secret) if url and token and secret else None
 
 
 def _inps(environment: Mapping[str, str]) -> InpsSettings | None:

@@ -1,8 +1,8 @@
 """The demo's start page signs in with one click; it is refused wherever anything real could be behind it."""
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from flask import Blueprint, current_app, redirect, render_template, session
+from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from sqlmodel import col, select
@@ -12,7 +12,8 @@ from marketplace.accounts.signing import sign_in_as
 from marketplace.db import db
 from marketplace.errors import Forbidden, NotFound
 from marketplace.messages.operations import list_sent
-from marketplace.web import actor, public
+from marketplace.slots.sms_answers import answer_by_sms
+from marketplace.web import actor, now, public
 from marketplace.words import N_
 
 blueprint = Blueprint("demo", __name__, url_prefix="/demo")
@@ -72,5 +73,14 @@ def sign_in(appointment_id: UUID) -> ResponseReturnValue:
 @blueprint.get("/posta")
 @public
 def mailbox() -> str:
-    """The e-mails that this installation has sent, for want of a mail server."""
+    """The e-mails and SMS that this installation has sent, for want of a mail server and a provider."""
     return render_template("demo/mailbox.html", letters=list_sent(db.session, actor().municipality_id))
+
+
+@blueprint.post("/sms")
+@public
+def reply() -> ResponseReturnValue:
+    """An SMS that somebody sends back."""
+    number, words = request.form.get("number", ""), request.form.get("text", "")
+    answer_by_sms(db.session, now(), actor().municipality_id, number, words, str(uuid4()))
+    return redirect(url_for("demo.mailbox"), code=303)

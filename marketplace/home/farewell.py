@@ -20,7 +20,7 @@ from marketplace.accounts.second_step import take_away
 from marketplace.accounts.sessions import end_sessions
 from marketplace.documents.models import Document, DocumentKind
 from marketplace.errors import Forbidden
-from marketplace.households.models import Farewell, Household, Person
+from marketplace.households.models import Farewell, Household, MobileNumber, Person
 from marketplace.jobs import every, job
 from marketplace.messages.models import Message
 from marketplace.needs.models import Need, NeedDraft, NeedState
@@ -224,6 +224,7 @@ def erase(session: Session, now: datetime, farewell: Farewell) -> None:
         (NeedDraft, NeedDraft.household_id == household_id),
         (CalendarFeed, CalendarFeed.household_id == household_id),
         (Invitation, Invitation.household_id == household_id),
+        (MobileNumber, MobileNumber.household_id == household_id),
     )
     for table, which in gone:
         session.connection().execute(delete(table).where(table.municipality_id == city, which))
@@ -236,13 +237,16 @@ def erase(session: Session, now: datetime, farewell: Farewell) -> None:
 
 
 def _addresses(session: Session, municipality_id: str, household_id: UUID) -> set[str]:
-    """E-mail addresses of the household and of those who act for it."""
+    """E-mail addresses of those who act for the household, and its mobile number."""
     held = (
         select(User.email)
         .join(Appointment, col(Appointment.user_id) == User.id)
         .where(Appointment.municipality_id == municipality_id, Appointment.household_id == household_id)
     )
-    return set(session.exec(held))
+    number = select(MobileNumber.number).where(
+        MobileNumber.municipality_id == municipality_id, MobileNumber.household_id == household_id
+    )
+    return {*session.exec(held), *session.exec(number)}
 
 
 def _forget_messages(session: Session, municipality_id: str, since: datetime, addresses: set[str]) -> None:

@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 
 from marketplace.accounts.models import Actor
 from marketplace.db import Row
-from marketplace.households.models import Farewell, Household, MeansTest, Person
+from marketplace.households.models import Farewell, Household, MeansTest, MobileNumber, Person
 from marketplace.needs.models import Need, NeedDraft
 from marketplace.slots.models import Attendance, Membership, Proposal
 from marketplace.statements.models import Payment, Statement, StatementLine
@@ -16,10 +16,13 @@ from marketplace.vouchers.models import VoucherHold
 
 # Tables whose rows name their household.
 OWN: Final[tuple[type[Any], ...]] = (
-    Person, MeansTest, Farewell, GroupMessage, Need, NeedDraft, Proposal, Membership, Statement, StatementLine, Payment,
+    Person, MeansTest, MobileNumber, Farewell, GroupMessage, Need, NeedDraft, Proposal, Membership,
+    Statement, StatementLine, Payment,
 )  # fmt: skip
 # What is not the family's, or says nothing without our keys.
-HIDDEN: Final = frozenset({"tax_code_index", "stripe_customer_id", "stripe_payment_method_id", "stripe_intent_id"})
+HIDDEN: Final = frozenset({"tax_code_index", "number_index", "code_hash"}) | {
+    "stripe_customer_id", "stripe_payment_method_id", "stripe_intent_id",
+}  # fmt: skip
 
 
 def own_data(session: Session, by: Actor) -> dict[str, list[dict[str, Any]]]:

@@ -166,6 +166,24 @@ class ContactsForm(FlaskForm):
         check_phone(field)
 
 
+class SmsNumberForm(FlaskForm):
+    """The mobile number to which messages go."""
+
+    number = StringField(
+        _("Numero di cellulare"),
+        filters=[strip],
+        validators=[DataRequired(_("Scrivi il numero di cellulare")), Length(max=40)],
+    )
+
+
+class SmsCodeForm(FlaskForm):
+    """The code that came by SMS."""
+
+    code = StringField(
+        _("Le sei cifre"), filters=[strip], validators=[DataRequired(_("Scrivi le sei cifre dell'SMS")), Length(max=20)]
+    )
+
+
 class PersonForm(FlaskForm):
     """Somebody who needs care."""
 

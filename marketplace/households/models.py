@@ -38,6 +38,27 @@ class Household(Row, table=True):
     created_at: datetime
 
 
+class MobileNumber(Row, table=True):
+    """A number to which a household gets its messages by SMS, once the code that was sent there has come back.
+
+    `number_index` finds it; of the code only a keyed hash is kept.
+    """
+
+    __tablename__ = "mobile_number"
+    __table_args__ = (
+        refers("household"),
+        UniqueConstraint("municipality_id", "household_id", name="one_mobile_number"),
+        Index("mobile_number_by_index", "municipality_id", "number_index"),
+    )
+
+    household_id: UUID
+    number: str = Field(sa_type=SealedText)
+    number_index: bytes
+    code_hash: bytes
+    asked_at: datetime
+    verified_at: datetime | None = None
+
+
 class Farewell(Row, table=True):
     """That a household leaves the service: asked on a day; erased once what it owes and is owed is settled."""
 

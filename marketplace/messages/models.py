@@ -18,12 +18,20 @@ class MessageState(StrEnum):
     FAILED = "failed"
 
 
+class Channel(StrEnum):
+    """By which way a message goes."""
+
+    EMAIL = "email"
+    SMS = "sms"
+
+
 class Message(Row, table=True):
-    """One e-mail to one person, in that person's language."""
+    """One e-mail or SMS to one person, in that person's language; an SMS has no subject."""
 
     __table_args__ = (UniqueConstraint("municipality_id", "key", name="message_once"),)
 
     key: str = Field(max_length=200)
+    channel: Channel = Field(default=Channel.EMAIL, sa_type=choice(Channel))
     recipient: str = Field(sa_type=SealedText)
     subject: str = Field(sa_type=SealedText)
     body: str = Field(sa_type=SealedText)

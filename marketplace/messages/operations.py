@@ -1,4 +1,4 @@
-"""`tell` writes the message and defers its sending in the caller's transaction; the job sends it once."""
+"""`tell` writes an e-mail or SMS and defers its sending in the caller's transaction; the job sends it once."""
 
 import smtplib
 from collections.abc import Mapping
@@ -17,7 +17,8 @@ from sqlmodel import Session, col, select
 from uuid_utils.compat import uuid7
 
 from marketplace.jobs import defer, job
-from marketplace.messages.models import Message, MessageState
+from marketplace.messages.models import Channel, Message, MessageState
+from marketplace.messages.sms import SmsTransport, in_gsm
 from marketplace.words import in_language
 
 ATTEMPTS_MAX = 8
@@ -25,10 +26,16 @@ ATTEMPTS_MAX = 8
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """An e-mail address and the language (`it`, `en`) that its owner reads."""
+    """An e-mail address and the language (`it`, `en`) that its owner reads; who has a `mobile` gets SMS instead."""
 
     email: str
     locale: str = "it"
+    mobile: str = ""
+
+    @property
+    def address(self) -> str:
+        """Where a message goes."""
+        return self.mobile or self.email
 
 
 def tell(
@@ -40,18 +47,22 @@ def tell(
     subject: str,
     body: str,
     values: Mapping[str, Any] | None = None,
+    sms: str | None = None,
 ) -> None:
     """Send `subject` and `body` (Italian msgids with %(name)s places, marked by N_) to somebody, once per `key`.
 
-    Nothing is sent unless the session's transaction commits. No child's name and no address belong in a message.
+    By SMS it is `sms`, or the subject and where to read on. Nothing is sent unless the session's transaction commits.
+    No child's name and no address belong in a message.
     """
+    channel = Channel.SMS if to.mobile else Channel.EMAIL
     row = {
         "municipality_id": municipality_id,
         "id": uuid7(),
         "key": key,
-        "recipient": to.email,
-        "subject": in_language(subject, to.locale, values),
-        "body": in_language(body, to.locale, values),
+        "channel": channel,
+        "recipient": to.address,
+        "subject": "" if to.mobile else in_language(subject, to.locale, values),
+        "body": _short(sms, subject, to, values) if to.mobile else in_language(body, to.locale, values),
         "state": MessageState.QUEUED,
         "created_at": now,
         "failure": "",
@@ -61,6 +72,12 @@ def tell(
     ).scalar_one_or_none()
     if written is not None:
         defer(session, deliver, municipality_id, message_id=str(written))
+
+
+def _short(sms: str | None, subject: str, to: Recipient, values: Mapping[str, Any] | None) -> str:
+    """An SMS's words: those made for it, else the subject and the way to the site."""
+    words = in_language(sms or subject, to.locale, values)
+    return in_gsm(words if sms else f"Condiviso: {words}. {link_to('/')}")
 
 
 def list_sent(session: Session, municipality_id: str, limit: int = 50) -> list[Message]:
@@ -111,6 +128,7 @@ class Folder:
 
 
 _transport: list[tuple[Transport, str]] = []
+_sms_transport: list[SmsTransport] = []
 _site = ["http://localhost"]
 
 
@@ -129,14 +147,22 @@ def send_by(transport: Transport, sender: str) -> None:
     _transport[:] = [(transport, sender)]
 
 
+def send_sms_by(transport: SmsTransport) -> None:
+    """From now on SMS of this process go through `transport`."""
+    _sms_transport[:] = [transport]
+
+
 @job("messages.deliver", retry=RetryStrategy(max_attempts=ATTEMPTS_MAX, exponential_wait=3))
 def deliver(session: Session, municipality_id: str, now: datetime, **arguments: Any) -> None:
     """Send one queued message; a failure is tried again, later and later."""
     message = session.get(Message, (municipality_id, UUID(arguments["message_id"])), with_for_update=True)
     if message is None or message.state != MessageState.QUEUED:
         return
-    transport, sender = _transport[0]
-    transport(_email(message, sender, now))
+    if message.channel == Channel.SMS:
+        _sms_transport[0](message.recipient, message.body, str(message.id))
+    else:
+        transport, sender = _transport[0]
+        transport(_email(message, sender, now))
     message.state = MessageState.SENT
     message.sent_at = now
 

@@ -1,4 +1,4 @@
-"""A link that answers one proposal without sign-in and can do nothing else; it ends with the answer or the deadline."""
+"""A link, or a code by SMS, that answers one proposal and does nothing else; it ends with answer or deadline."""
 
 import base64
 import hmac
@@ -20,6 +20,12 @@ BY_LINK = "by the link of a message"
 def answer_secret(municipality_id: str, proposal_id: UUID) -> str:
     """What the link to a proposal ends in: whom it is for and its seal, which only this installation can make."""
     return f"{municipality_id}{proposal_id.hex}{_seal(municipality_id, proposal_id)}"
+
+
+def answer_code(municipality_id: str, proposal_id: UUID) -> str:
+    """The four digits that answer a proposal from the household's own verified number, and from no other."""
+    sealed = keyring.index(f"answer by sms {municipality_id} {proposal_id.hex}")
+    return f"{int.from_bytes(sealed[:8]) % 10_000:04}"
 
 
 def open_by_secret(session: Session, secret: str) -> tuple[Proposal, Actor]:

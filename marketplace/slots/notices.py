@@ -6,19 +6,21 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, get_day_names
 from babel.numbers import format_currency
 from sqlmodel import Session, col, select
 
+from marketplace.accounts.policy import get_policy
 from marketplace.households.addresses import addresses_of
 from marketplace.messages.operations import Recipient, link_to, tell
 from marketplace.providers.models import Provider
-from marketplace.slots.answer_links import answer_secret
+from marketplace.slots.answer_links import answer_code, answer_secret
 from marketplace.slots.calendar import ROME
-from marketplace.slots.models import Meeting, MeetingState, Proposal, ProposalState, Slot
-from marketplace.words import N_
+from marketplace.slots.models import Meeting, MeetingState, Membership, Proposal, ProposalState, Slot
+from marketplace.states import STATES
+from marketplace.words import N_, in_language
 
-MOMENT, DAY = "EEEE d MMMM, HH:mm", "EEEE d MMMM y"
+MOMENT, DAY, BRIEF = "EEEE d MMMM, HH:mm", "EEEE d MMMM y", "EEE d/M HH:mm"
 OF_PROPOSALS: Mapping[ProposalState, tuple[str, str]] = {
     ProposalState.PROPOSED: (
         N_("C'è un posto per te: rispondi entro %(deadline)s"),
@@ -54,6 +56,16 @@ REMINDER = (
         " al massimo %(cap)s la settimana.\n\nPer rispondere, anche senza password:\n%(url)s"
     ),
 )
+BY_SMS: Mapping[bool, str] = {
+    False: N_(
+        "Condiviso: c'è un posto, %(what)s. Al massimo %(cap)s la settimana. Rispondi SI %(code)s o NO %(code)s"
+        " entro %(brief)s"
+    ),
+    True: N_(
+        "Condiviso: manca poco. %(what)s, al massimo %(cap)s la settimana. Rispondi SI %(code)s o NO %(code)s entro"
+        " %(brief)s"
+    ),
+}
 PROVIDER_ASKED = (
     N_("Un nuovo gruppo ti aspetta: rispondi entro %(deadline)s"),
     N_(
@@ -90,6 +102,7 @@ def tell_proposals(session: Session, now: datetime, proposals: Collection[Propos
     addresses = addresses_of(
         session, {one.municipality_id for one in proposals}, {one.household_id for one in proposals}
     )
+    first_of = _first_slots(session, proposals)
     for one in proposals:
         if one.state not in OF_PROPOSALS:
             continue
@@ -101,8 +114,12 @@ def tell_proposals(session: Session, now: datetime, proposals: Collection[Propos
                 "cap": _euros(one.cap_cents, to),
                 "net": _euros(one.share_cents - one.subsidy_cents, to),
                 "url": link_to(f"/rispondi/{answer_secret(one.municipality_id, one.id)}"),
+                "code": answer_code(one.municipality_id, one.id),
+                "brief": format_datetime(one.deadline.astimezone(ROME), BRIEF, locale=to.locale),
+                "what": _what(session, now, first_of.get(one.id), to),
             }
-            _tell(session, one.municipality_id, now, to, key, subject, body, values)
+            sms = BY_SMS[again] if one.state == ProposalState.PROPOSED else None
+            _tell(session, one.municipality_id, now, to, key, subject, body, values, sms)
 
 
 def tell_providers_asked(session: Session, now: datetime, slots: Collection[Slot]) -> None:
@@ -163,8 +180,34 @@ def _tell(
     subject: str,
     body: str,
     values: Mapping[str, Any],
+    sms: str | None = None,
 ) -> None:
-    tell(session, municipality_id, now, to, f"{key} {to.email}"[:200], subject, body, values)
+    tell(session, municipality_id, now, to, f"{key} {to.address}"[:200], subject, body, values, sms)
+
+
+def _first_slots(session: Session, proposals: Collection[Proposal]) -> dict[UUID, Slot]:
+    """The first slot of the week of each proposal."""
+    rows = session.exec(
+        select(Membership.proposal_id, Slot)
+        .join(Slot, (col(Slot.municipality_id) == Membership.municipality_id) & (col(Slot.id) == Membership.slot_id))
+        .where(
+            col(Membership.municipality_id).in_({one.municipality_id for one in proposals}),
+            col(Membership.proposal_id).in_([one.id for one in proposals]),
+        )
+        .order_by(col(Slot.day).desc(), col(Slot.start_minute).desc())
+    )
+    return dict(rows.all())
+
+
+def _what(session: Session, now: datetime, slot: Slot | None, to: Recipient) -> str:
+    """What, which day and when, as short as an SMS is: `Matematica mar 16:00`."""
+    if slot is None:
+        return ""
+    subjects = get_policy(session, slot.municipality_id, now.astimezone(ROME).date()).subjects
+    subject = next((word for word, code in subjects.items() if code == slot.topic), None)
+    words = in_language(subject or STATES["service"][slot.service], to.locale).capitalize()
+    day = get_day_names("abbreviated", locale=to.locale)[slot.day]
+    return f"{words} {day} {slot.start_minute // 60}:{slot.start_minute % 60:02}"
 
 
 def _euros(cents: int, to: Recipient) -> str:

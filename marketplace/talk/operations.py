@@ -186,7 +186,7 @@ def _tell_others(session: Session, by: Actor, now: datetime, group: _Group) -> N
         path = f"/lavoro/gruppi/{group.slot.slot_id}/messaggi"
         told += [(Recipient(provider.email), path)] if provider.email else []
     for to, path in told:
-        key = f"talk {group.slot.slot_id} {now.astimezone(ROME).date()} {to.email}"
+        key = f"talk {group.slot.slot_id} {now.astimezone(ROME).date()} {to.address}"
         tell(session, by.municipality_id, now, to, key[:200], *NEW, {"url": link_to(path)})
 
 

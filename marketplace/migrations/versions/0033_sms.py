@@ -1,0 +1,44 @@
+"""Messages by SMS, to numbers that have given back the code that was sent to them."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from marketplace.migrations.later import guard
+
+revision = "0033"
+down_revision = "0026"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("message", sa.Column("channel", sa.String(length=40), nullable=False, server_default="email"))
+    op.alter_column("message", "channel", server_default=None)
+    op.create_check_constraint("channel_known", "message", "channel in ('email', 'sms')")
+    op.create_table(
+        "mobile_number",
+        sa.Column("municipality_id", sa.String(length=6), nullable=False),
+        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        sa.Column("household_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.LargeBinary(), nullable=False),
+        sa.Column("number_index", sa.LargeBinary(), nullable=False),
+        sa.Column("code_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["municipality_id"], ["municipality.id"]),
+        sa.PrimaryKeyConstraint("municipality_id", "id"),
+        sa.ForeignKeyConstraint(
+            ["municipality_id", "household_id"],
+            ["household.municipality_id", "household.id"],
+            name="household_id_exists",
+        ),
+        sa.UniqueConstraint("municipality_id", "household_id", name="one_mobile_number"),
+    )
+    op.create_index("mobile_number_by_index", "mobile_number", ["municipality_id", "number_index"])
+    guard("mobile_number", household="household_id")
+
+
+def downgrade() -> None:
+    op.drop_table("mobile_number")
+    op.drop_constraint("channel_known", "message")
+    op.drop_column("message", "channel")
