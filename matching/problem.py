@@ -18,6 +18,7 @@ from matching.instance import Instance
 from matching.objective import unserved_cost
 
 SCALE = 10_000
+ROWS_AT_ONCE = 1 << 20
 
 
 def cents_of(weight: int) -> int:
@@ -50,10 +51,11 @@ class Problem:
     def is_ample(self) -> list[bool]:
         """For each of `budgets`, whether it would hold the largest subsidies of all needs that columns have."""
         needs, members = self.city.needs, self.columns.members
-        share = members[:, SHARE].astype(np.int64) + members[:, IS_OPEN]
-        own = needs[members[:, NEED]]
-        largest = np.zeros(len(needs), np.int64)
-        np.maximum.at(largest, members[:, NEED], np.minimum(share * own["part_above"] // own["part_below"], own["cap"]))
+        share = np.zeros(len(needs), np.int64)
+        for first in range(0, len(members), ROWS_AT_ONCE):
+            rows = members[first : first + ROWS_AT_ONCE]
+            np.maximum.at(share, rows[:, NEED], rows[:, SHARE] + rows[:, IS_OPEN].astype(np.int64))
+        largest = np.minimum(share * needs["part_above"] // needs["part_below"], needs["cap"])
         total = np.zeros(len(self.budgets), np.int64)
         entitled = needs["programme"] != NO_PROGRAMME
         np.add.at(total, needs["programme"][entitled], (largest * needs["sessions"])[entitled])
