@@ -20,7 +20,7 @@ from marketplace.documents.operations import issue_soon
 from marketplace.failures import init_failures
 from marketplace.filters import init_filters
 from marketplace.headers import init_headers
-from marketplace.home import desk, family, means, needs, office, prices, rules, wizard, work
+from marketplace.home import desk, family, means, needs, office, prices, rules, substitutes, wizard, work
 from marketplace.home import views as home
 from marketplace.households import sms_views as sms_pages
 from marketplace.households import views as households
@@ -81,6 +81,7 @@ ROOMS = (
     needs,
     family,
     work,
+    substitutes,
     desk,
     office,
     rules,

@@ -1,12 +1,13 @@
-"""What a stranger may ask before registering, of which nothing is kept; and what a family says when it leaves."""
+"""What strangers ask, of which nothing is kept; what a family says that leaves; when a provider is away."""
 
 from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, RadioField, SelectField
+from wtforms import BooleanField, DateField, RadioField, SelectField, ValidationError
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from marketplace.fields import EurosField
@@ -17,6 +18,7 @@ from marketplace.needs.models import Service
 from marketplace.states import STATES
 
 LENGTHS = (60, 90, 120, 180, 240)
+AWAY_DAYS_MAX = 60
 
 
 class PriceForm(HomeForm):
@@ -48,3 +50,26 @@ class FarewellForm(FlaskForm):
         _("Ho capito: voglio lasciare il servizio"),
         validators=[DataRequired(_("Se vuoi lasciare il servizio, segna la casella."))],
     )
+
+
+class AwayForm(FlaskForm):
+    """From when to when a provider is away."""
+
+    first = DateField(_("Dal"), validators=[DataRequired(_("Scrivi il primo giorno"))])
+    last = DateField(_("Al"), validators=[DataRequired(_("Scrivi l'ultimo giorno"))])
+
+    def __init__(self, today: date, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.today = today
+
+    def validate_last(self, field: DateField) -> None:
+        """Not before the first day, not in the past, and no longer than a leave that colleagues can bridge."""
+        first: date | None = self.first.data
+        if first is None or field.data is None:
+            return
+        if field.data < max(first, self.today):
+            raise ValidationError(gettext("L'ultimo giorno viene dopo il primo, e non è passato"))
+        if field.data - first > timedelta(days=AWAY_DAYS_MAX):
+            raise ValidationError(
+                gettext("Al massimo %(days)s giorni: per più tempo scrivi al Comune", days=AWAY_DAYS_MAX)
+            )

@@ -14,7 +14,7 @@ from marketplace.accounts.policy import get_policy
 from marketplace.db import db
 from marketplace.errors import NotFound
 from marketplace.providers import operations as providers
-from marketplace.slots import agenda, meetings, operations, queries
+from marketplace.slots import agenda, meetings, operations, queries, substitutes
 from marketplace.slots.models import Presence
 from marketplace.statements.models import Payout
 from marketplace.web import actor, allow, id_from, now, today
@@ -37,6 +37,7 @@ def week() -> str:
         days=_days(found),
         current=next((one for one in found.meetings if one.starts_at <= soon and one.ends_at >= now()), None),
         next_payout=_next_payout(provider.id),
+        searches=substitutes.list_searches(db.session, actor(), now()),
         subjects=subjects(),
         today=today(),
         instant=now(),
@@ -125,6 +126,7 @@ def attendance(meeting_id: str) -> ResponseReturnValue:
             now=now(),
             hours=hours,
             is_over=now() > meeting.ends_at + timedelta(hours=hours),
+            is_sought=bool(substitutes.list_sought(db.session, actor().municipality_id, {meeting.meeting_id})),
         )
     everybody = "tutti" in request.form
     presence = _presence(meeting, everybody)
@@ -161,4 +163,6 @@ def cancel(meeting_id: str) -> ResponseReturnValue:
         return redirect(url_for("work.week"), code=303)
     if meeting.ends_at <= now():
         raise NotFound
-    return render_template("home/cancel_meeting.html", meeting=meeting, subjects=subjects())
+    is_sought = bool(substitutes.list_sought(db.session, actor().municipality_id, {meeting.meeting_id}))
+    can_seek = not is_sought and now() < meeting.starts_at - substitutes.ENDS_BEFORE
+    return render_template("home/cancel_meeting.html", meeting=meeting, subjects=subjects(), can_seek=can_seek)

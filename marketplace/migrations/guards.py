@@ -14,7 +14,7 @@ APPEND_ONLY_LATER = ("danger_report", "danger_answer", "document", "document_lin
 # the dated lines of their statement explain.
 STATE_WRITTEN_DOWN = (
     "bank_line", "contest", "means_test", "meeting", "membership", "need", "payment", "proposal", "refund", "reversal",
-    "round", "slot", "statement", "upload",
+    "round", "slot", "statement", "substitution", "upload",
 )  # fmt: skip
 STATE_UNWRITTEN = ("message", "voucher_hold", "accreditation_decision")
 

@@ -12,6 +12,7 @@ from marketplace.slots.group import price_group
 from marketplace.slots.models import Meeting, MeetingState, Membership, Proposal, ProposalState, Slot, SlotState
 from marketplace.slots.notices import tell_proposals
 from marketplace.slots.settlement import STANDING, circle_of, lock_slots, settle
+from marketplace.slots.substitutes import end_searches
 
 REMIND_BEFORE, REMIND_AFTER = timedelta(hours=24), timedelta(hours=12)
 
@@ -28,6 +29,8 @@ def advance(session: Session, now: datetime, municipality_id: str) -> None:
     _part(session, now, municipality_id)
     session.commit()
     _remind(session, now, municipality_id)
+    session.commit()
+    end_searches(session, now, municipality_id)
     session.commit()
     _begin_and_end(session, now, municipality_id)
     session.commit()

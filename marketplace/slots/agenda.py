@@ -1,6 +1,6 @@
 """Who meets whom on which day: the calendars of households and providers, and the sheets of attendance."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -10,6 +10,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from marketplace.accounts.models import Actor, Role
 from marketplace.errors import NotFound
+from marketplace.providers.models import Provider
 from marketplace.slots.calendar import instant
 from marketplace.slots.facts import MemberRow, SlotFacts, read_slots
 from marketplace.slots.models import (
@@ -26,7 +27,10 @@ from marketplace.slots.models import (
 
 @dataclass(frozen=True, slots=True)
 class MeetingFacts:
-    """A dated meeting of one member. `state` and `presence` (None: unrecorded) say what became of it."""
+    """A dated meeting of one member. `state` and `presence` (None: unrecorded) say what became of it.
+
+    `provider_name` is who holds it; `is_substituted`: not the group's own provider.
+    """
 
     meeting_id: UUID
     membership_id: UUID
@@ -46,6 +50,7 @@ class MeetingFacts:
     state: MeetingState
     presence: Presence | None
     reason: str
+    is_substituted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +108,15 @@ def list_household_meetings(
     meetings = session.exec(_between(municipality_id, first, last).where(mine)).all()
     slots, members = read_slots(session, municipality_id, {one.slot_id for one in meetings})
     recorded = read_presence(session, municipality_id, [one.id for one in meetings])
+    names = _substitutes(session, municipality_id, meetings, slots)
     return [
-        _meeting_facts(meeting, slots[meeting.slot_id], row, recorded.get((meeting.id, row.membership.id)))
+        _meeting_facts(
+            meeting,
+            slots[meeting.slot_id],
+            row,
+            recorded.get((meeting.id, row.membership.id)),
+            names.get(meeting.provider_id),
+        )
         for meeting in meetings
         for row in members[meeting.slot_id]
         if row.membership.household_id == household_id and row.is_expected_on(meeting.held_on)
@@ -179,8 +191,22 @@ def _slots_of(municipality_id: str, household_id: UUID) -> SelectOfScalar[UUID]:
     )
 
 
-def _meeting_facts(meeting: Meeting, slot: SlotFacts, row: MemberRow, recorded: Attendance | None) -> MeetingFacts:
+def _substitutes(
+    session: Session, municipality_id: str, meetings: Sequence[Meeting], slots: Mapping[UUID, SlotFacts]
+) -> dict[UUID, str]:
+    """The names of those who hold a meeting in the place of a group's own provider."""
+    others = {one.provider_id for one in meetings if one.provider_id != slots[one.slot_id].provider_id}
+    if not others:
+        return {}
+    query = select(col(Provider.id), col(Provider.name)).where(Provider.municipality_id == municipality_id)
+    return dict(session.exec(query.where(col(Provider.id).in_(others))).all())
+
+
+def _meeting_facts(
+    meeting: Meeting, slot: SlotFacts, row: MemberRow, recorded: Attendance | None, substitute: str | None
+) -> MeetingFacts:
     member = row.membership
+    is_substituted = meeting.provider_id != slot.provider_id
     return MeetingFacts(
         meeting_id=meeting.id,
         membership_id=member.id,
@@ -189,7 +215,7 @@ def _meeting_facts(meeting: Meeting, slot: SlotFacts, row: MemberRow, recorded: 
         service=slot.service,
         topic=slot.topic,
         first_name=row.first_name,
-        provider_name=slot.provider_name,
+        provider_name=substitute if is_substituted and substitute else slot.provider_name,
         place_name=slot.spot.name,
         place_address=slot.spot.address or row.home.address,
         held_on=meeting.held_on,
@@ -200,6 +226,7 @@ def _meeting_facts(meeting: Meeting, slot: SlotFacts, row: MemberRow, recorded: 
         state=meeting.state,
         presence=None if recorded is None else recorded.presence,
         reason=meeting.reason,
+        is_substituted=is_substituted,
     )
 
 

@@ -76,8 +76,9 @@ def report_absence(
 ) -> Presence:
     """The family says beforehand that its member will not come; what that counts as is the answer.
 
-    `ABSENT_NOTIFIED` at least `absence_notice_hours` (policy) before the meeting, or for an illness told by 8:00 of
-    its day, twice a term; else `ABSENT`. Saying it again changes nothing. NotFound; Conflict once it has begun.
+    `ABSENT_NOTIFIED` at least `absence_notice_hours` (policy) before the meeting, at any time where a substitute holds
+    it, or for an illness told by 8:00 of its day, twice a term; else `ABSENT`. Saying it again changes nothing.
+    NotFound; Conflict once it has begun.
     """
     meeting = _lock_meeting(session, by.municipality_id, meeting_id)
     membership = session.get(Membership, (by.municipality_id, membership_id))
@@ -94,7 +95,7 @@ def report_absence(
         return known.presence
     notice = timedelta(hours=get_policy(session, by.municipality_id, meeting.held_on).absence_notice_hours)
     ill = illness and _is_free_illness(session, now, meeting, membership_id)
-    in_time = ill or now <= meeting.starts_at - notice
+    in_time = ill or now <= meeting.starts_at - notice or is_substituted(session, meeting)
     what = Presence.ABSENT_NOTIFIED if in_time else Presence.ABSENT
     _write(session, by, now, meeting, membership_id, what, illness=ill and now > meeting.starts_at - notice)
     record(session, by, now, "report_absence", "meeting", meeting.id, counts_as=what.value)
@@ -162,6 +163,11 @@ def close_days(
     for meeting_id in planned:
         cancel_meeting(session, by, now, meeting_id, name)
     return len(planned)
+
+
+def is_substituted(session: Session, meeting: Meeting) -> bool:
+    """Whether somebody else than the group's own provider holds it: a family may stay away free of charge."""
+    return session.get_one(Slot, (meeting.municipality_id, meeting.slot_id)).provider_id != meeting.provider_id
 
 
 def expected_members(session: Session, meeting: Meeting) -> set[UUID]:

@@ -248,6 +248,41 @@ class Attendance(Row, table=True):
     recorded_by: UUID | None = None
 
 
+class SearchState(StrEnum):
+    """What became of the search for a substitute."""
+
+    SEEKING = "seeking"
+    FOUND = "found"
+    ENDED = "ended"
+
+
+class Substitution(Row, table=True):
+    """Who cannot hold a meeting (`absent_id`) asks colleagues to; whoever takes it is the meeting's provider then."""
+
+    __table_args__ = (
+        refers("meeting"),
+        refers("provider", "absent_id"),
+        refers("provider", "substitute_id"),
+        Index(
+            "one_search_per_meeting",
+            "municipality_id",
+            "meeting_id",
+            unique=True,
+            postgresql_where=text("state = 'seeking'"),
+        ),
+        Index("substitution_by_meeting", "municipality_id", "meeting_id"),
+        check("substitution_found", "(state = 'found') = (substitute_id is not null)"),
+        check("substitution_by_another", "substitute_id <> absent_id"),
+    )
+
+    meeting_id: UUID
+    absent_id: UUID
+    substitute_id: UUID | None = None
+    state: SearchState = Field(default=SearchState.SEEKING, sa_type=choice(SearchState))
+    created_at: datetime
+    ended_at: datetime | None = None
+
+
 class CalendarFeed(Row, table=True):
     """A secret address at which a phone reads one person's calendar of its household, until it is revoked."""
 

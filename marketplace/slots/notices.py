@@ -77,6 +77,25 @@ MEETING_CANCELLED = (
     N_("L'incontro di %(day)s è annullato"),
     N_("L'incontro di %(day)s non si fa (%(reason)s). Non paghi nulla per quel giorno."),
 )
+SUBSTITUTE_SOUGHT = (
+    N_("Si cerca chi tenga un incontro: %(day)s"),
+    N_(
+        "Chi tiene l'incontro di %(day)s non può, e tu sì: lo tiene chi risponde per primo, allo stesso"
+        " compenso, entro %(until)s.\n\nPer guardarlo e prenderlo:\n%(url)s\n\nSe non puoi, non devi fare niente."
+    ),
+)
+SUBSTITUTE_FOUND = (
+    N_("L'incontro di %(day)s lo tiene %(name)s"),
+    N_(
+        "Chi tiene di solito il gruppo non può: l'incontro di %(day)s lo tiene %(name)s, che il Comune ha accreditato."
+        " Giorno, ora, luogo e prezzo restano gli stessi.\n\nSe preferisci non venire, segnala l'assenza prima"
+        " dell'inizio: vale come un avviso in tempo."
+    ),
+)
+TAKEN_OVER = (
+    N_("Qualcuno tiene il tuo incontro di %(day)s"),
+    N_("L'incontro di %(day)s lo tiene %(name)s, che riceve anche il compenso. Le famiglie lo sanno già."),
+)
 SLOT_ENDS = (
     N_("Il tuo gruppo finisce il %(day)s"),
     N_(
@@ -149,6 +168,36 @@ def tell_cancelled(session: Session, now: datetime, meeting: Meeting, households
         values = {"day": format_date(meeting.held_on, DAY, locale=to.locale), "reason": meeting.reason}
         key = f"cancelled {meeting.id}"
         _tell(session, meeting.municipality_id, now, to, key, *MEETING_CANCELLED, values)
+
+
+def tell_substitute_sought(
+    session: Session, now: datetime, meeting: Meeting, who: Mapping[UUID, Provider], until: datetime
+) -> None:
+    """Ask those who could hold a meeting; the first one who takes it has it."""
+    for provider in who.values():
+        if provider.email:
+            to = Recipient(provider.email)
+            values = {
+                "day": format_date(meeting.held_on, DAY, locale=to.locale),
+                "until": format_datetime(until.astimezone(ROME), MOMENT, locale=to.locale),
+                "url": link_to("/lavoro/sostituzioni"),
+            }
+            key = f"sought {meeting.id} {meeting.provider_id}"
+            _tell(session, meeting.municipality_id, now, to, key, *SUBSTITUTE_SOUGHT, values)
+
+
+def tell_substitute_found(
+    session: Session, now: datetime, meeting: Meeting, absent_id: UUID, households: Collection[UUID]
+) -> None:
+    """Tell the families who holds a meeting, and whoever could not that it is in good hands."""
+    holder = session.get_one(Provider, (meeting.municipality_id, meeting.provider_id))
+    absent = session.get_one(Provider, (meeting.municipality_id, absent_id))
+    addresses = addresses_of(session, {meeting.municipality_id}, households)
+    told = [(to, SUBSTITUTE_FOUND) for of in addresses.values() for to in of]
+    told += [(Recipient(absent.email), TAKEN_OVER)] if absent.email else []
+    for to, words in told:
+        values = {"day": format_date(meeting.held_on, DAY, locale=to.locale), "name": holder.name}
+        _tell(session, meeting.municipality_id, now, to, f"held {meeting.id} {holder.id}", *words, values)
 
 
 def tell_slot_ends(session: Session, now: datetime, proposals: Iterable[Proposal], on: date) -> None:

@@ -6,15 +6,17 @@ from uuid import UUID
 from sqlalchemy import update
 from sqlmodel import Session, col, func, select
 
-from marketplace.accounts.models import Actor
+from marketplace.accounts.models import Actor, Role
 from marketplace.accounts.operations import record
 from marketplace.slots.calendar import local_day
 from marketplace.slots.jobs import settle_soon
 from marketplace.slots.leaving import first_week_without
+from marketplace.slots.meetings import cancel_meeting
 from marketplace.slots.models import Answer, Meeting, MeetingState, Membership, Proposal, ProposalState, Slot, SlotState
 from marketplace.slots.notices import tell_stopped
 from marketplace.slots.settlement import STANDING, lock_slots
 from marketplace.vouchers.operations import release
+from marketplace.words import N_
 
 
 def stop_provider(session: Session, by: Actor, now: datetime, provider_id: UUID) -> int:
@@ -36,6 +38,7 @@ def stop_provider(session: Session, by: Actor, now: datetime, provider_id: UUID)
     standing = [slot for slot in slots if slot.state in STANDING]
     ended = _end_places(session, now, by.municipality_id, standing)
     _drop_meetings(session, now, standing)
+    _give_back(session, by, now, provider_id)
     for proposal in ended:
         record(session, by, now, "stop_proposal", "proposal", proposal.id, left_on=str(proposal.left_on))
     tell_stopped(session, now, ended)
@@ -72,6 +75,23 @@ def _end_places(session: Session, now: datetime, municipality_id: str, slots: li
         mine = [member.id for member in members if member.slot_id == slot.id]
         release(session, slot.municipality_id, mine, from_week=first_week_without(slot, tomorrow))
     return list(proposals)
+
+
+def _give_back(session: Session, by: Actor, now: datetime, provider_id: UUID) -> None:
+    """What the provider was to hold in a colleague's place does not take place."""
+    held = session.exec(
+        select(Meeting.id)
+        .where(
+            Meeting.municipality_id == by.municipality_id,
+            Meeting.provider_id == provider_id,
+            Meeting.state == MeetingState.SCHEDULED,
+            func.lower(Meeting.during) > now,
+        )
+        .order_by(col(Meeting.id))
+    ).all()
+    as_provider = Actor(by.municipality_id, Role.PROVIDER, by.user_id, provider_id=provider_id)
+    for meeting_id in held:
+        cancel_meeting(session, as_provider, now, meeting_id, N_("chi doveva tenerlo non può"))
 
 
 def _drop_meetings(session: Session, now: datetime, slots: list[Slot]) -> None:

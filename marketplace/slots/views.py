@@ -206,7 +206,8 @@ def report_absence(meeting_id: str, membership_id: str) -> ResponseReturnValue:
             "success",
         )
         return redirect(url_for("slots.show_group", slot_id=meeting.slot_id), code=303)
-    in_time = now() <= meeting.starts_at - timedelta(hours=policy().absence_notice_hours)
+    notice = timedelta(hours=policy().absence_notice_hours)
+    in_time = meeting.is_substituted or now() <= meeting.starts_at - notice
     return render_template(
         "slots/absence.html", meeting=meeting, form=form, in_time=in_time, policy=policy(), subjects=subjects()
     )

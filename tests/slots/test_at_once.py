@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -17,9 +18,10 @@ from marketplace.rounds.models import Round, RoundState
 from marketplace.rounds.waiting import offer_place
 from marketplace.slots.advancing import advance
 from marketplace.slots.leaving import leave_slot
-from marketplace.slots.models import Membership, Proposal, ProposalState, Slot, SlotState
+from marketplace.slots.models import Meeting, Membership, Proposal, ProposalState, Slot, SlotState
 from marketplace.slots.operations import accept_proposal, answer_slot
 from marketplace.slots.settlement import settle
+from marketplace.slots.substitutes import seek_substitute, take_over
 from marketplace.vouchers.models import ProgrammeWeek
 from marketplace.vouchers.operations import Hold, hold, lock_weeks
 from marketplace.web import Application
@@ -29,6 +31,7 @@ from tests.city import (
     Group,
     add_need,
     add_programme,
+    add_provider,
     family_of,
     found_city,
     membership_of,
@@ -212,3 +215,48 @@ def test_a_free_place_offered_and_asked_for_at_once_goes_to_one(
     assert (outcome, [one is None for one in offered]) in [(["Conflict", "done"], [False]), (["done", "done"], [True])]
     asked = city.exec(select(Membership).where(Membership.state == ProposalState.PROPOSED)).all()
     assert len(asked) == 1
+
+
+def test_a_meeting_is_taken_over_by_one_and_nobody_holds_two_at_once(
+    city: Session, at_once: Callable[..., list[str]]
+) -> None:
+    for code in ("n1", "n2"):
+        add_need(city, code)
+    add_provider(city, "q2")
+    proposed(city, [Group(["n1"]), Group(["n2"], provider="q2")])
+    for slot in city.exec(select(Slot)).all():
+        answer_slot(city, provider_of(slot), NOW, slot.id, True)
+        settle_with(city, slot)
+    colleagues = [
+        Actor(CITY, Role.PROVIDER, provider_id=add_provider(city, code, seats_max=2).id) for code in ("q3", "q4")
+    ]
+    meetings = city.exec(select(Meeting).where(Meeting.held_on == date(2026, 12, 1))).all()
+    now = meetings[0].starts_at - timedelta(days=1)
+    for meeting in meetings:
+        by = Actor(CITY, Role.PROVIDER, provider_id=meeting.provider_id)
+        seek_substitute(city, by, now, meeting.id)
+    first, second = (meeting.id for meeting in meetings)
+    city.commit()
+    race = at_once(*(partial(take_over, by=by, now=now, meeting_id=first) for by in colleagues))
+    assert race == ["Conflict", "done"]
+    city.expire_all()
+    loser = next(by for by in colleagues if by.provider_id != city.get_one(Meeting, (CITY, first)).provider_id)
+    winner = next(by for by in colleagues if by is not loser)
+    both = at_once(*(partial(take_over, by=by, now=now, meeting_id=second) for by in (winner, loser)))
+    assert both in (["NotFound", "done"], ["Conflict", "done"])  # the busy one is never let in
+    third = at_once(lambda session: setattr_flush(session, second, winner.provider_id))
+    assert third == ["provider_meets_once"]
+
+
+def settle_with(session: Session, slot: Slot) -> None:
+    """Everybody in a slot accepts, and it is settled."""
+    members = session.exec(select(Membership).where(Membership.slot_id == slot.id)).all()
+    for proposal in [session.get_one(Proposal, (CITY, member.proposal_id)) for member in members]:
+        accept_proposal(session, family_of(proposal), NOW, proposal.id, proposal.cap_cents)
+    settle(session, NOW, CITY, slot.id)
+
+
+def setattr_flush(session: Session, meeting_id: object, provider_id: object) -> None:
+    """Give a meeting to a provider, whatever the operations say."""
+    session.get_one(Meeting, (CITY, meeting_id)).provider_id = provider_id
+    session.flush()

@@ -18,6 +18,7 @@ from tests.city import (
     Group,
     add_need,
     add_programme,
+    add_provider,
     family_of,
     found_city,
     membership_of,
@@ -268,3 +269,33 @@ def test_what_the_family_wrote_for_whoever_does_the_service_is_on_its_sheet(app,
     assert "Da sapere" not in client.get(register).text
     in_city(app, write)
     assert "Allergia alle noci" in client.get(register).text
+
+
+def test_a_provider_who_is_ill_seeks_and_a_colleague_takes_it(app, client, register, clock):
+    clock.at -= timedelta(days=1)
+    meeting_id = register.rsplit("/", 1)[1]
+
+    def colleague(session):
+        user = add_user(session, NOW, "marco@example.org", "Marco")
+        appoint(session, NOW, user.id, CITY, Role.PROVIDER, provider_id=add_provider(session, "q2").id)
+        session.commit()
+        return Actor(CITY, Role.PROVIDER, user.id)
+
+    who = in_city(app, colleague)
+    assert f"{register}/annulla" in client.get(register).text
+    assert "Cerca chi ti sostituisce" in client.get(f"{register}/annulla").text
+    wrong = client.post("/lavoro/assenza", data={"first": "2026-12-05", "last": "2026-12-01"})
+    assert (wrong.status_code, "ultimo giorno viene dopo" in wrong.text) == (422, True)
+    day = clock.at.date() + timedelta(days=1)
+    done = client.post("/lavoro/assenza", data={"first": str(day), "last": str(day)}, follow_redirects=True)
+    assert "Cerchiamo chi tenga 1 incontro" in done.text
+    assert "Cerchiamo chi lo tenga al tuo posto" in client.get(register).text
+    other = app.test_client()
+    sign_in(other, who)
+    assert "1 incontro cerca chi lo tenga" in other.get("/lavoro").text
+    page = other.get("/lavoro/sostituzioni").text
+    assert "Lo tengo io" in page and "Figlio" not in page
+    assert "è tuo" in other.post(f"/lavoro/sostituzioni/{meeting_id}", follow_redirects=True).text
+    assert other.get(register).status_code == 200 and client.get(register).status_code == 404
+    second = other.post(f"/lavoro/sostituzioni/{meeting_id}", follow_redirects=True)
+    assert second.status_code == 200

@@ -1,0 +1,58 @@
+"""A provider who cannot hold a meeting asks colleagues to hold it."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from marketplace.migrations.later import guard
+
+revision = "0027"
+down_revision = "0033"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "substitution",
+        sa.Column("municipality_id", sa.String(length=6), nullable=False),
+        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        sa.Column("meeting_id", sa.Uuid(), nullable=False),
+        sa.Column("absent_id", sa.Uuid(), nullable=False),
+        sa.Column("substitute_id", sa.Uuid(), nullable=True),
+        sa.Column("state", sa.String(length=40), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("state in ('seeking', 'found', 'ended')", name="searchstate_known"),
+        sa.CheckConstraint("(state = 'found') = (substitute_id is not null)", name="substitution_found"),
+        sa.CheckConstraint("substitute_id <> absent_id", name="substitution_by_another"),
+        sa.ForeignKeyConstraint(["municipality_id"], ["municipality.id"]),
+        sa.ForeignKeyConstraint(
+            ["municipality_id", "meeting_id"], ["meeting.municipality_id", "meeting.id"], name="meeting_id_exists"
+        ),
+        sa.ForeignKeyConstraint(
+            ["municipality_id", "absent_id"], ["provider.municipality_id", "provider.id"], name="absent_id_exists"
+        ),
+        sa.ForeignKeyConstraint(
+            ["municipality_id", "substitute_id"],
+            ["provider.municipality_id", "provider.id"],
+            name="substitute_id_exists",
+        ),
+        sa.PrimaryKeyConstraint("municipality_id", "id"),
+    )
+    op.create_index("substitution_by_meeting", "substitution", ["municipality_id", "meeting_id"])
+    op.create_index(
+        "one_search_per_meeting",
+        "substitution",
+        ["municipality_id", "meeting_id"],
+        unique=True,
+        postgresql_where=sa.text("state = 'seeking'"),
+    )
+    guard("substitution")
+    op.execute(
+        "create trigger write_down_state after update on substitution referencing old table as gone new table as"
+        " arrived for each statement execute function write_down_state()"
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("substitution")
