@@ -20,7 +20,19 @@ from marketplace.documents.operations import issue_soon
 from marketplace.failures import init_failures
 from marketplace.filters import init_filters
 from marketplace.headers import init_headers
-from marketplace.home import desk, family, means, needs, office, prices, rules, substitutes, wizard, work
+from marketplace.home import (
+    desk,
+    family,
+    means,
+    needs,
+    office,
+    prices,
+    public_places,
+    rules,
+    substitutes,
+    wizard,
+    work,
+)
 from marketplace.home import views as home
 from marketplace.households import sms_views as sms_pages
 from marketplace.households import views as households
@@ -77,6 +89,7 @@ ROOMS = (
     documents,
     home,
     prices,
+    public_places,
     wizard,
     needs,
     family,

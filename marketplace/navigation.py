@@ -14,6 +14,7 @@ MENUS: Final[Mapping[str, Sequence[Entry]]] = {
     "nobody": (
         ("/", N_("Servizi")),
         ("/quanto-costa", N_("Quanto costa")),
+        ("/luoghi", N_("Luoghi")),
         ("/domande-frequenti", N_("Domande frequenti")),
     ),
     "family": (

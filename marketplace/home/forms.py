@@ -52,6 +52,10 @@ class FarewellForm(FlaskForm):
     )
 
 
+class NearForm(HomeForm):
+    """From where to look for what is near."""
+
+
 class AwayForm(FlaskForm):
     """From when to when a provider is away."""
 
