@@ -1,14 +1,17 @@
-"""A provider who cannot hold its meetings asks colleagues, and they take what fits them."""
+"""A provider who cannot hold a meeting moves it or asks colleagues, and they take what fits them."""
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from datetime import date
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
 
 from marketplace.accounts.models import Role
 from marketplace.db import db
+from marketplace.errors import Rejected
 from marketplace.home.forms import AwayForm
 from marketplace.home.work import subjects
-from marketplace.slots import substitutes
+from marketplace.slots import moving, substitutes
 from marketplace.web import actor, allow, id_from, now, today
 
 blueprint = Blueprint("substitutes", __name__)
@@ -38,6 +41,19 @@ def seek(meeting_id: str) -> ResponseReturnValue:
     substitutes.seek_substitute(db.session, actor(), now(), id_from(meeting_id))
     flash(gettext("Abbiamo scritto a chi può tenere l'incontro. Se nessuno può, le famiglie non pagano."), "success")
     return redirect(url_for("work.attendance", meeting_id=meeting_id), code=303)
+
+
+@blueprint.post("/lavoro/presenze/<meeting_id>/sposta")
+@allow(Role.PROVIDER)
+def move(meeting_id: str) -> ResponseReturnValue:
+    """Hold one meeting on another day of its week."""
+    try:
+        day = date.fromisoformat(request.form.get("giorno", ""))
+    except ValueError as error:
+        raise Rejected(moving.NOT_THEN) from error
+    moving.move_meeting(db.session, actor(), now(), id_from(meeting_id), day)
+    flash(gettext("Spostato. Le famiglie ricevono un messaggio: chi quel giorno non può non paga."), "success")
+    return redirect(url_for("work.week", settimana=day.isoformat()), code=303)
 
 
 @blueprint.route("/lavoro/assenza", methods=["GET", "POST"])

@@ -14,7 +14,7 @@ from marketplace.accounts.policy import get_policy
 from marketplace.db import db
 from marketplace.errors import NotFound
 from marketplace.providers import operations as providers
-from marketplace.slots import agenda, meetings, operations, queries, substitutes
+from marketplace.slots import agenda, meetings, moving, operations, queries, substitutes
 from marketplace.slots.models import Presence
 from marketplace.statements.models import Payout
 from marketplace.web import actor, allow, id_from, now, today
@@ -165,4 +165,7 @@ def cancel(meeting_id: str) -> ResponseReturnValue:
         raise NotFound
     is_sought = bool(substitutes.list_sought(db.session, actor().municipality_id, {meeting.meeting_id}))
     can_seek = not is_sought and now() < meeting.starts_at - substitutes.ENDS_BEFORE
-    return render_template("home/cancel_meeting.html", meeting=meeting, subjects=subjects(), can_seek=can_seek)
+    days = moving.list_days(db.session, actor(), now(), meeting.meeting_id)
+    return render_template(
+        "home/cancel_meeting.html", meeting=meeting, subjects=subjects(), can_seek=can_seek, days=days
+    )

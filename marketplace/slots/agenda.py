@@ -29,7 +29,8 @@ from marketplace.slots.models import (
 class MeetingFacts:
     """A dated meeting of one member. `state` and `presence` (None: unrecorded) say what became of it.
 
-    `provider_name` is who holds it; `is_substituted`: not the group's own provider.
+    `provider_name` is who holds it; `is_substituted`: not the group's own provider;
+    `moved_days`: by how many days it is later in the week than the group's own day.
     """
 
     meeting_id: UUID
@@ -51,6 +52,12 @@ class MeetingFacts:
     presence: Presence | None
     reason: str
     is_substituted: bool = False
+    moved_days: int = 0
+
+    @property
+    def may_be_refused(self) -> bool:
+        """Whether it is not what the family agreed to, who holds it or when: staying away is free."""
+        return self.is_substituted or self.moved_days > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +234,7 @@ def _meeting_facts(
         presence=None if recorded is None else recorded.presence,
         reason=meeting.reason,
         is_substituted=is_substituted,
+        moved_days=meeting.held_on.weekday() - slot.day,
     )
 
 

@@ -27,7 +27,7 @@ def calendar_of(meetings: Iterable[MeetingFacts], city: str, now: datetime) -> b
 
 
 def event_of(meeting: MeetingFacts, now: datetime) -> Event:
-    """One meeting; its sequence grows when it is cancelled or the family stays away."""
+    """One meeting; its sequence grows when it moves, is cancelled or the family stays away."""
     off = meeting.state not in (MeetingState.SCHEDULED, MeetingState.HELD) or meeting.presence in (
         Presence.ABSENT,
         Presence.ABSENT_NOTIFIED,
@@ -40,5 +40,5 @@ def event_of(meeting: MeetingFacts, now: datetime) -> Event:
     event.add("summary", gettext(STATES["service"][meeting.service]))
     event.add("location", meeting.place_name)
     event.add("status", "CANCELLED" if off else "CONFIRMED")
-    event.add("sequence", int(off))
+    event.add("sequence", 2 * meeting.moved_days + int(off))
     return event

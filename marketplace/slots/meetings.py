@@ -77,8 +77,8 @@ def report_absence(
     """The family says beforehand that its member will not come; what that counts as is the answer.
 
     `ABSENT_NOTIFIED` at least `absence_notice_hours` (policy) before the meeting, at any time where a substitute holds
-    it, or for an illness told by 8:00 of its day, twice a term; else `ABSENT`. Saying it again changes nothing.
-    NotFound; Conflict once it has begun.
+    it or it has moved, or for an illness told by 8:00 of its day, twice a term; else `ABSENT`. Saying it again changes
+    nothing. NotFound; Conflict once it has begun.
     """
     meeting = _lock_meeting(session, by.municipality_id, meeting_id)
     membership = session.get(Membership, (by.municipality_id, membership_id))
@@ -95,7 +95,7 @@ def report_absence(
         return known.presence
     notice = timedelta(hours=get_policy(session, by.municipality_id, meeting.held_on).absence_notice_hours)
     ill = illness and _is_free_illness(session, now, meeting, membership_id)
-    in_time = ill or now <= meeting.starts_at - notice or is_substituted(session, meeting)
+    in_time = ill or now <= meeting.starts_at - notice or is_otherwise(session, meeting)
     what = Presence.ABSENT_NOTIFIED if in_time else Presence.ABSENT
     _write(session, by, now, meeting, membership_id, what, illness=ill and now > meeting.starts_at - notice)
     record(session, by, now, "report_absence", "meeting", meeting.id, counts_as=what.value)
@@ -165,9 +165,10 @@ def close_days(
     return len(planned)
 
 
-def is_substituted(session: Session, meeting: Meeting) -> bool:
-    """Whether somebody else than the group's own provider holds it: a family may stay away free of charge."""
-    return session.get_one(Slot, (meeting.municipality_id, meeting.slot_id)).provider_id != meeting.provider_id
+def is_otherwise(session: Session, meeting: Meeting) -> bool:
+    """Whether somebody else holds it, or on another day than the group's: a family may stay away free of charge."""
+    slot = session.get_one(Slot, (meeting.municipality_id, meeting.slot_id))
+    return slot.provider_id != meeting.provider_id or slot.day != meeting.held_on.weekday()
 
 
 def expected_members(session: Session, meeting: Meeting) -> set[UUID]:

@@ -77,6 +77,13 @@ MEETING_CANCELLED = (
     N_("L'incontro di %(day)s è annullato"),
     N_("L'incontro di %(day)s non si fa (%(reason)s). Non paghi nulla per quel giorno."),
 )
+MEETING_MOVED = (
+    N_("L'incontro di %(before)s passa a %(day)s"),
+    N_(
+        "L'incontro di %(before)s si fa %(day)s, alla stessa ora, nello stesso luogo e allo stesso prezzo.\n\nSe quel"
+        " giorno non puoi, segnala l'assenza prima dell'inizio: vale come un avviso in tempo."
+    ),
+)
 SUBSTITUTE_SOUGHT = (
     N_("Si cerca chi tenga un incontro: %(day)s"),
     N_(
@@ -168,6 +175,18 @@ def tell_cancelled(session: Session, now: datetime, meeting: Meeting, households
         values = {"day": format_date(meeting.held_on, DAY, locale=to.locale), "reason": meeting.reason}
         key = f"cancelled {meeting.id}"
         _tell(session, meeting.municipality_id, now, to, key, *MEETING_CANCELLED, values)
+
+
+def tell_moved(session: Session, now: datetime, meeting: Meeting, before: date, households: Collection[UUID]) -> None:
+    """Tell the members on which day a meeting is held instead."""
+    for of in addresses_of(session, {meeting.municipality_id}, households).values():
+        for to in of:
+            values = {
+                "before": format_date(before, DAY, locale=to.locale),
+                "day": format_date(meeting.held_on, DAY, locale=to.locale),
+            }
+            key = f"moved {meeting.id} {meeting.held_on}"
+            _tell(session, meeting.municipality_id, now, to, key, *MEETING_MOVED, values)
 
 
 def tell_substitute_sought(

@@ -198,7 +198,8 @@ def report_absence(meeting_id: str, membership_id: str) -> ResponseReturnValue:
         what = meetings_of.report_absence(
             db.session, actor(), now(), meeting.meeting_id, meeting.membership_id, illness=form.illness.data
         )
-        free = what == Presence.ABSENT_NOTIFIED and policy().absence_notified_is_free
+        is_free = policy().absence_notified_is_free or meeting.may_be_refused
+        free = what == Presence.ABSENT_NOTIFIED and is_free
         flash(
             _("Assenza segnalata: quell'incontro non lo paghi.")
             if free
@@ -207,7 +208,7 @@ def report_absence(meeting_id: str, membership_id: str) -> ResponseReturnValue:
         )
         return redirect(url_for("slots.show_group", slot_id=meeting.slot_id), code=303)
     notice = timedelta(hours=policy().absence_notice_hours)
-    in_time = meeting.is_substituted or now() <= meeting.starts_at - notice
+    in_time = meeting.may_be_refused or now() <= meeting.starts_at - notice
     return render_template(
         "slots/absence.html", meeting=meeting, form=form, in_time=in_time, policy=policy(), subjects=subjects()
     )

@@ -32,10 +32,13 @@ BATCH_ROWS = 5000
 # A row for each member of each meeting before :until that took place or was cancelled. A member counts from the day
 # on which it was confirmed to the day on which it left; the newest attendance as of :as_of counts. Where an officer
 # decided that the fund bears a contested line, its family's cap for that meeting is nothing. Whom a corrected means
-# test took the voucher pays without it: its cap is then that of the whole share.
+# test took the voucher pays without it: its cap is then that of the whole share. `is_otherwise`: a substitute held it,
+# or it moved to another day, which a family may refuse free of charge whatever the policy says of absences.
 _MEMBERS = """
-select mt.id as meeting_id, mt.held_on, mt.state as meeting_state, mt.provider_id, s.id as slot_id, s.venue_id, s.topic,
-       s.service, s.rate_cents_per_hour, s.extra_seat_cents_per_hour, s.venue_cents_per_hour, s.minutes_min,
+select mt.id as meeting_id, mt.held_on, mt.state as meeting_state, mt.provider_id, s.id as slot_id,
+       mt.provider_id <> s.provider_id or extract(isodow from mt.held_on) - 1 <> s.day as is_otherwise,
+       s.venue_id, s.topic, s.service, s.minutes_min,
+       s.rate_cents_per_hour, s.extra_seat_cents_per_hour, s.venue_cents_per_hour,
        m.id as membership_id, m.household_id, m.seats, m.start_minute, m.end_minute, m.programme_id,
        case when c.id is not null then 0 when d.is_entitled is false then m.cap_cents + m.held_cents
             else m.cap_cents end as cap_cents,
@@ -233,6 +236,12 @@ def absence_rule(policy: Policy) -> AbsenceRule:
     )
 
 
+def _rule_of(first: Row[Any], rule_on: Callable[[date], AbsenceRule]) -> AbsenceRule:
+    """The rule of a meeting, by any of its rows."""
+    rule = rule_on(first.held_on)
+    return replace(rule, notified_is_free=True) if first.is_otherwise else rule
+
+
 def _bill(members: tuple[Row[Any], ...], rule_on: Callable[[date], AbsenceRule]) -> MeetingBill:
     first = members[0]
     state = MeetingState(first.meeting_state)
@@ -244,7 +253,7 @@ def _bill(members: tuple[Row[Any], ...], rule_on: Callable[[date], AbsenceRule])
         venue_id=first.venue_id,
         state=state,
         members=members,
-        bill=_price(state, members, rule_on(first.held_on)),
+        bill=_price(state, members, _rule_of(first, rule_on)),
     )
 
 
@@ -252,7 +261,7 @@ def _granted(billed: MeetingBill, rule_on: Callable[[date], AbsenceRule], grants
     """The bill with what the programmes' rules grant beyond what was promised."""
     if billed.bill is None or billed.state not in _TOOK_PLACE or not grants.has_rules:
         return billed
-    bill, granted = grants.applied(billed.bill, billed.members, rule_on(billed.held_on))
+    bill, granted = grants.applied(billed.bill, billed.members, _rule_of(billed.members[0], rule_on))
     return replace(billed, bill=bill, granted=granted)
 
 

@@ -1,11 +1,12 @@
 """A family reads its proposal with the cap, answers once, and sees names and addresses only when all have confirmed."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlmodel import select
 
-from marketplace.accounts.models import Actor, Role
+from marketplace.accounts.models import Actor, Role, User
 from marketplace.accounts.sign_in import add_user, appoint
 from marketplace.db import Scope, db, set_scope
 from marketplace.needs.models import Need, NeedState
@@ -299,3 +300,21 @@ def test_a_provider_who_is_ill_seeks_and_a_colleague_takes_it(app, client, regis
     assert other.get(register).status_code == 200 and client.get(register).status_code == 404
     second = other.post(f"/lavoro/sostituzioni/{meeting_id}", follow_redirects=True)
     assert second.status_code == 200
+
+
+def test_a_provider_moves_a_meeting_from_its_page_and_the_family_reads_it(app, client, register, clock, group):
+    clock.at -= timedelta(days=1)
+    page = client.get(f"{register}/annulla").text
+    assert "Oppure spostalo" in page
+    day = re.search(r'name="giorno" value="([0-9-]+)"', page).group(1)
+    assert client.post(f"{register}/sposta", data={"giorno": "domani"}).status_code == 422
+    done = client.post(f"{register}/sposta", data={"giorno": day}, follow_redirects=True)
+    assert "Spostato. Le famiglie" in done.text
+
+    def mother(session):
+        return session.exec(select(User).where(User.email == "n1@example.org")).one()
+
+    family = app.test_client()
+    sign_in(family, Actor(CITY, Role.FAMILY, in_city(app, lambda session: mother(session).id)))
+    slot_id = in_city(app, lambda session: the_slot(session).id)
+    assert "Spostato in questo giorno" in family.get(f"/gruppi/{slot_id}").text

@@ -8,13 +8,14 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
+from marketplace.accounts.models import PolicyVersion
 from marketplace.slots.models import MeetingState, Presence, ProposalState
 from marketplace.statements import operations
 from marketplace.statements.audit import audit
 from marketplace.statements.models import LedgerEntry, MonthClosing, Payment, Posting, Statement, StatementLine
 from marketplace.statements.operations import MonthNotOver, close_month, list_waiting
 from marketplace.vouchers.models import HoldState, ProgrammeWeek, VoucherHold
-from tests.statements.world import CITY, CLOSED_AT, NOVEMBER, OFFICER, TUESDAYS, City, Group
+from tests.statements.world import CITY, CLOSED_AT, LONG_AGO, NOVEMBER, OFFICER, TUESDAYS, City, Group
 
 
 def three(city: City, **first: Any) -> Group:
@@ -238,3 +239,25 @@ def test_the_database_itself_refuses_an_entry_that_does_not_balance(city: City) 
                 values (:city, :entry, 'provider:x', 5), (:city, :entry, 'bank:035033', -4)"""),
             {"city": CITY, "entry": entry.scalar_one()},
         )
+
+
+def test_a_substitute_is_paid_and_may_be_refused_free_of_charge_and_so_may_a_moved_meeting(city: City) -> None:
+    settings = {"absence_notified_is_free": False}
+    city.session.add(PolicyVersion(municipality_id=CITY, valid_from=NOVEMBER, settings=settings, created_at=LONG_AGO))
+    group = three(city)
+    substitute = city.group(days=[]).provider
+    plain, held, moved, last = group.meetings
+    held.provider_id = substitute.id
+    moved.held_on += timedelta(days=2)
+    mine, *others = group.memberships
+    for meeting in (plain, held, moved):
+        present = {one.id: Presence.PRESENT for one in others}
+        city.attend(meeting, present | {mine.id: Presence.ABSENT_NOTIFIED})
+    city.attend(last, {one.id: Presence.PRESENT for one in group.memberships})
+    close(city)
+    lines = city.session.exec(select(StatementLine).where(StatementLine.membership_id == mine.id)).all()
+    nets = {line.meeting_id: line.net_cents for line in lines}
+    assert nets[plain.id] > 0 and nets[last.id] > 0
+    assert nets.get(held.id, 0) == nets.get(moved.id, 0) == 0
+    assert balances(city.session)[f"provider:{substitute.id}"] < 0
+    assert list(audit(city.session, CITY)) == []
