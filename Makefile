@@ -3,6 +3,8 @@ PYTHON ?= python3
 PORT ?= 8000
 VAR ?= var
 WORKERS ?= 2
+POINTS ?= 240
+SEED ?= 1
 BENCH ?= --kinds clustered uniform --sizes 200 1000 5000 --seconds 60 --chart docs/pictures/matching.svg
 
 VENV := .venv
@@ -47,7 +49,8 @@ format: setup ## put the code in the house's style
 browser: setup chromium ## walk every page in Chromium, at every width, with axe
 	$(PYTEST) -m browser
 
-faults: setup ## play many months of a small city, with kills and everything that Stripe does, and audit after each step
+faults: setup ## hit processes at POINTS steps chosen by SEED, then play many months of a small city; audit after each
+	$(RUN)/python -m tests.faults.kills --points $(POINTS) --seed $(SEED)
 	$(PYTEST) tests/faults
 
 screenshots: setup chromium ## draw the README's pictures again
