@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE  # without compiled modules a start takes secon
 export UV_NO_PROGRESS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench bench-matching browser faults bench-billing screenshots counts messages lock clean chromium
+.PHONY: help setup demo test check format bench bench-matching browser faults bench-billing load sbom screenshots counts messages lock clean chromium
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,11 @@ bench-matching: setup ## measure the matcher beside its rivals on cities of 200 
 bench-billing: setup ## measure the close of a month with 100,000 sessions, and its receipts as PDF
 	$(RUN)/python -m tests.benchmarks.billing
 
+sbom: $(VENV)/ready build/tools/ready ## list all parts of the product with versions and licences (build/sbom.json), and check the licences
+	$(RUN)/python -m pytest tests/test_licences.py
+	build/tools/bin/cyclonedx-py environment --of JSON --output-file build/sbom.json $(RUN)/python
+	@echo "build/sbom.json: CycloneDX"
+
 messages: setup ## gather the words on screen into the catalogues
 	$(RUN)/pybabel -q extract --mapping pyproject.toml --keywords N_ --no-wrap --sort-output --add-location never \
 		--project condiviso --output marketplace/translations/messages.pot .
@@ -84,6 +89,7 @@ messages: setup ## gather the words on screen into the catalogues
 
 lock: $(VENV)/ready ## choose the newest versions of all dependencies and write them down with their hashes
 	$(UV) pip compile --quiet --upgrade --extra dev pyproject.toml --output-file requirements.lock
+	@printf "cyclonedx-bom\nlocust\n" | $(UV) pip compile --quiet --upgrade - --output-file requirements-tools.lock
 
 clean: ## remove what setup and the tools made, but no data
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results
@@ -104,6 +110,13 @@ $(VENV)/ready: requirements.lock pyproject.toml
 				$(PIP) --no-deps --no-build-isolation --use-pep517 --require-hashes -r requirements.lock; }
 	@$(PIP) --no-deps --no-build-isolation --no-index --editable .
 	@$(RUN)/python -c "import marketplace.cli"  # compiles what every command imports
+	@touch $@
+
+# Tools that only look at a site or an environment from outside: never needed to run or to test.
+build/tools/ready: requirements-tools.lock $(VENV)/ready
+	@echo "Setting up build/tools ..."
+	@$(RUN)/python -m venv --clear build/tools
+	@VIRTUAL_ENV=build/tools $(RUN)/uv pip install --quiet --no-deps --require-hashes -r requirements-tools.lock
 	@touch $@
 
 $(VENV)/compiled: $(VENV)/ready $(wildcard matching/*.py)
