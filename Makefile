@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE  # without compiled modules a start takes secon
 export UV_NO_PROGRESS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench bench-matching browser faults bench-billing load sbom screenshots counts messages lock clean chromium
+.PHONY: help setup demo test check format bench bench-matching browser faults bench-billing load sbom permissions screenshots counts messages lock clean chromium
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ faults: setup ## hit processes at POINTS steps chosen by SEED, then play many mo
 
 screenshots: setup chromium ## draw the README's pictures again
 	$(RUN)/python -m tests.journeys.screenshots
+
+permissions: setup ## write down who may do what, as the routes say it (docs/permissions.md)
+	.venv/bin/python -m marketplace.permissions > docs/permissions.md
 
 counts: setup chromium ## count taps, answers, pages and bytes of the main jobs into docs/experience.md
 	$(RUN)/python -m tests.journeys.counts

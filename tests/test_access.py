@@ -1,7 +1,10 @@
 """Every route says who may use it: walked as every role, as a stranger and as an officer of another municipality."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -83,6 +86,12 @@ def address(rule: Rule, value: str) -> str:
 def test_every_route_says_who_may_use_it(app: Application) -> None:
     silent = [rule.rule for rule in our_rules(app) if not access_of(app, rule.endpoint)]
     assert not silent
+
+
+def test_the_table_of_who_may_do_what_is_the_codes() -> None:
+    written = Path(__file__).parents[1] / "docs" / "permissions.md"
+    told = subprocess.run([sys.executable, "-m", "marketplace.permissions"], capture_output=True, text=True, check=True)
+    assert written.read_text() == told.stdout, "run `make permissions`"
 
 
 def test_only_those_named_pass(app: Application, people: dict[str, str]) -> None:
