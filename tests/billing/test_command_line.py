@@ -93,6 +93,14 @@ def test_split_bills_what_took_place_within_the_caps(folder: Path, capsys: pytes
             "s.json: families[0].presences[0]: end must be after start",
         ),
         (
+            {**SESSION, "families": [{"id": "a", "presences": [{"start": 120, "end": 60}]}]},
+            "s.json: families[0].presences[0]: end must be after start",
+        ),
+        (
+            {**SESSION, "families": [{"id": "a", "presences": [{"start": 0, "end": 60, "seats": -1}]}]},
+            "s.json: families[0].presences[0].seats: must be greater than or equal to 0",
+        ),
+        (
             {**SESSION, "families": [{"id": "a", "presences": [{"start": 0, "end": 60, "seats": 1.5}]}]},
             "s.json: families[0].presences[0].seats: must be a whole number",
         ),
