@@ -28,6 +28,7 @@ from marketplace.needs.models import Need, NeedState, Service
 from marketplace.rounds.estimate import find_programme
 from marketplace.slots import agenda, queries
 from marketplace.statements.models import Statement, StatementState
+from marketplace.talk.feedback import list_to_rate
 from marketplace.vouchers.models import HoldState, Programme, VoucherHold, VoucherRank
 from marketplace.vouchers.ranking import newest_ranks
 from marketplace.vouchers.rules import find_rule, list_decisions
@@ -66,6 +67,7 @@ def today_page() -> str:
         waiting=[one for one in proposals if one.state == "accepted"],
         meetings=coming_meetings(household_id),
         due=list_due(household_id),
+        to_rate=list_to_rate(db.session, actor(), now()),
         draft=drafts.find_draft(db.session, actor()),
         open_needs=[one for one in mine if one.state == NeedState.OPEN],
         has_needs=bool(mine),

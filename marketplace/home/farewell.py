@@ -33,7 +33,7 @@ from marketplace.slots.operations import decline_proposal
 from marketplace.statements.models import ASKED, Payment, Statement, StatementState
 from marketplace.statements.months import first_day
 from marketplace.statements.operations import find_closing
-from marketplace.talk.models import Complaint, GroupMessage
+from marketplace.talk.models import Complaint, Feedback, GroupMessage
 
 CERTIFIED_BY: Final = (3, 1)  # month and day of the next year by which last year's certificates are out
 ENDED_DOMAIN: Final = "cancellato.invalid"
@@ -221,6 +221,7 @@ def erase(session: Session, now: datetime, farewell: Farewell) -> None:
     gone: tuple[tuple[Any, Any], ...] = (
         (Complaint, col(Complaint.message_id).in_(said)),
         (GroupMessage, GroupMessage.household_id == household_id),
+        (Feedback, Feedback.household_id == household_id),
         (NeedDraft, NeedDraft.household_id == household_id),
         (CalendarFeed, CalendarFeed.household_id == household_id),
         (Invitation, Invitation.household_id == household_id),

@@ -11,12 +11,12 @@ from marketplace.households.models import Farewell, Household, MeansTest, Mobile
 from marketplace.needs.models import Need, NeedDraft
 from marketplace.slots.models import Attendance, Membership, Proposal
 from marketplace.statements.models import Payment, Statement, StatementLine
-from marketplace.talk.models import GroupMessage
+from marketplace.talk.models import Feedback, GroupMessage
 from marketplace.vouchers.models import VoucherHold
 
 # Tables whose rows name their household.
 OWN: Final[tuple[type[Any], ...]] = (
-    Person, MeansTest, MobileNumber, Farewell, GroupMessage, Need, NeedDraft, Proposal, Membership,
+    Person, MeansTest, MobileNumber, Farewell, GroupMessage, Feedback, Need, NeedDraft, Proposal, Membership,
     Statement, StatementLine, Payment,
 )  # fmt: skip
 # What is not the family's, or says nothing without our keys.

@@ -17,6 +17,7 @@ from marketplace.providers import operations as providers
 from marketplace.slots import agenda, meetings, moving, operations, queries, substitutes
 from marketplace.slots.models import Presence
 from marketplace.statements.models import Payout
+from marketplace.talk.feedback import rating_of
 from marketplace.web import actor, allow, id_from, now, today
 
 blueprint = Blueprint("work", __name__)
@@ -37,6 +38,7 @@ def week() -> str:
         days=_days(found),
         current=next((one for one in found.meetings if one.starts_at <= soon and one.ends_at >= now()), None),
         next_payout=_next_payout(provider.id),
+        rating=rating_of(db.session, actor().municipality_id, provider.id),
         searches=substitutes.list_searches(db.session, actor(), now()),
         subjects=subjects(),
         today=today(),

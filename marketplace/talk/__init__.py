@@ -1,1 +1,1 @@
-"""What the members of a group and its professional write to each other, and what staff do where somebody complains."""
+"""What a group says: its messages, what staff do where somebody complains, and how families found each month."""

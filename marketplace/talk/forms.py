@@ -1,11 +1,11 @@
-"""What is written to a group, and why a message is out of place."""
+"""What is written to a group, why a message is out of place, and how a month went."""
 
 from typing import Any
 from uuid import UUID, uuid4
 
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, TextAreaField
+from wtforms import HiddenField, RadioField, TextAreaField
 from wtforms.validators import DataRequired, Length, Optional
 
 from marketplace.talk.models import WORDS_MAX
@@ -40,6 +40,20 @@ class ComplaintForm(FlaskForm):
     """Why a message is out of place, if one wishes to say it."""
 
     why = TextAreaField(
+        _("Vuoi dire perché?"),
+        validators=[Optional(), Length(max=WORDS_MAX, message=_("È troppo lungo: al massimo %(max)d caratteri."))],
+    )
+
+
+class FeedbackForm(FlaskForm):
+    """One to five stars, and words if one wishes."""
+
+    stars = RadioField(
+        _("Quante stelle dai?"),
+        choices=[("5", _("5, molto bene")), ("4", "4"), ("3", "3"), ("2", "2"), ("1", _("1, molto male"))],
+        validators=[DataRequired(_("Scegli da una a cinque stelle."))],
+    )
+    words = TextAreaField(
         _("Vuoi dire perché?"),
         validators=[Optional(), Length(max=WORDS_MAX, message=_("È troppo lungo: al massimo %(max)d caratteri."))],
     )

@@ -1,6 +1,6 @@
-"""Messages within a group: sealed, and behind a mark as soon as somebody in it complains."""
+"""Messages within a group, behind a mark as soon as somebody complains; and how families found a month in it."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -54,3 +54,24 @@ class Complaint(Row, table=True):
     by_user_id: UUID
     why: str = Field(sa_type=SealedText)
     made_at: datetime
+
+
+class Feedback(Row, table=True):
+    """How a month in a group went for a family: one to five stars, and words that only officers read."""
+
+    __table_args__ = (
+        refers("slot"),
+        refers("household"),
+        refers("provider"),
+        UniqueConstraint("municipality_id", "household_id", "slot_id", "month", name="feedback_once"),
+        Index("feedback_of_provider", "municipality_id", "provider_id"),
+        check("feedback_stars", "stars between 1 and 5"),
+    )
+
+    household_id: UUID
+    slot_id: UUID
+    provider_id: UUID
+    month: date
+    stars: int
+    words: str = Field(sa_type=SealedText)
+    given_at: datetime

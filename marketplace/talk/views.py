@@ -9,10 +9,12 @@ from flask_babel import gettext as _
 from marketplace.accounts.models import Role
 from marketplace.accounts.policy import get_policy
 from marketplace.db import db
+from marketplace.errors import NotFound
 from marketplace.failures import show_on
 from marketplace.filters import subject_words
-from marketplace.talk import operations
-from marketplace.talk.forms import ComplaintForm, WriteForm
+from marketplace.providers.operations import get_provider
+from marketplace.talk import feedback, operations
+from marketplace.talk.forms import ComplaintForm, FeedbackForm, WriteForm
 from marketplace.web import actor, allow, id_from, now, today
 
 blueprint = Blueprint("talk", __name__)
@@ -59,6 +61,37 @@ def complain(message_id: str) -> ResponseReturnValue:
         return redirect(_page_of(slot_id), code=303)
     page = render_template("talk/complain.html", said=said, form=form, back=_page_of(slot_id))
     return page, 422 if form.errors else 200
+
+
+@blueprint.route("/gruppi/<slot_id>/parere", methods=["GET", "POST"])
+@allow(Role.FAMILY)
+def rate(slot_id: str) -> ResponseReturnValue:
+    """How the oldest month of a group that waits for a word went."""
+    wanted = id_from(slot_id)
+    waiting = [one for one in feedback.list_to_rate(db.session, actor(), now()) if one.slot_id == wanted]
+    if not waiting:
+        raise NotFound(feedback.NOTHING_TO_RATE)
+    form, month = FeedbackForm(), waiting[0].month
+    if form.validate_on_submit():
+        stars, words = int(form.stars.data or 0), form.words.data or ""
+        feedback.rate(db.session, actor(), now(), wanted, month, stars, words)
+        flash(_("Grazie: il tuo parere è registrato."), "success")
+        return redirect(url_for("family.today_page"), code=303)
+    page = render_template("talk/rate.html", form=form, one=waiting[0], subjects=_subjects())
+    return page, 422 if form.errors else 200
+
+
+@blueprint.get("/comune/pareri/<provider_id>")
+@allow(Role.OFFICER)
+def of_one(provider_id: str) -> str:
+    """What families said of a professional."""
+    provider = get_provider(db.session, actor(), id_from(provider_id))
+    return render_template(
+        "talk/feedback.html",
+        provider=provider,
+        rating=feedback.rating_of(db.session, actor().municipality_id, provider.id),
+        said=feedback.list_feedback(db.session, actor(), provider.id),
+    )
 
 
 @blueprint.get("/comune/messaggi")
