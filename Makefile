@@ -5,6 +5,7 @@ VAR ?= var
 WORKERS ?= 2
 POINTS ?= 240
 SEED ?= 1
+MINUTES ?= 10
 BENCH ?= --kinds clustered uniform --sizes 200 1000 5000 --seconds 60 --chart docs/pictures/matching.svg
 
 VENV := .venv
@@ -70,6 +71,9 @@ bench-matching: setup ## measure the matcher beside its rivals on cities of 200 
 
 bench-billing: setup ## measure the close of a month with 100,000 sessions, and its receipts as PDF
 	$(RUN)/python -m tests.benchmarks.billing
+
+load: setup build/tools/ready ## put a city of 20,000 families and 2,000 providers under load for MINUTES, beside a bare page
+	$(RUN)/python -m tests.load --minutes $(MINUTES)
 
 sbom: $(VENV)/ready build/tools/ready ## list all parts of the product with versions and licences (build/sbom.json), and check the licences
 	$(RUN)/python -m pytest tests/test_licences.py

@@ -16,6 +16,7 @@ HOST = "127.0.0.1"
 WORKERS = 2
 THREADS = 8
 TIMEOUT_SECONDS = 60
+KEPT_OPEN_SECONDS = 75  # longer than a proxy keeps its end (60): who closes first resets what is on its way
 GRACE_SECONDS = 30  # for what is being answered when the end is asked for
 GRACE_SECONDS_ON_TRIAL = 3  # somebody waits at a terminal
 
@@ -70,6 +71,7 @@ class _Site(BaseApplication):  # type: ignore[misc]  # gunicorn is not typed
             "worker_class": "gthread",
             "preload_app": True,
             "timeout": TIMEOUT_SECONDS,
+            "keepalive": KEPT_OPEN_SECONDS,
             "graceful_timeout": GRACE_SECONDS if production else GRACE_SECONDS_ON_TRIAL,
             "child_exit": lambda _server, process: metrics.forget_process(process.pid),
             "logger_class": SiteLogger,

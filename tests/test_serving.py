@@ -1,5 +1,6 @@
 """The site as it is really served: several processes that count together, and finish what they have begun."""
 
+import http.client
 import json
 import os
 import re
@@ -12,7 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psycopg
@@ -76,6 +77,18 @@ def test_all_processes_count_together_and_log_json(site: tuple[str, subprocess.P
     assert [float(one) for one in counted] == [40]
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert sum(line.get("rule") == "/entra" for line in lines) == 40
+
+
+@pytest.mark.slow
+def test_a_connection_stays_open_for_whoever_asks_again_later(site: tuple[str, subprocess.Popen[bytes], Path]) -> None:
+    host = site[0].removeprefix("http://")
+    with closing(http.client.HTTPConnection(host, timeout=30)) as connection:
+        for wait in (0, 4):
+            time.sleep(wait)
+            connection.request("GET", "/entra")
+            answer = connection.getresponse()
+            assert answer.read()
+            assert answer.status == 200
 
 
 @pytest.mark.slow

@@ -15,10 +15,11 @@ from billing.webhooks import Event
 from marketplace.db import Scope, db, set_scope
 from marketplace.demo.payments.store import Store
 from marketplace.errors import MarketplaceError
-from marketplace.jobs import run_waiting
+from marketplace.jobs import defer, queue, run_waiting
 from marketplace.rounds.models import Round, RoundState
 from marketplace.rounds.proposing import propose
 from marketplace.slots.answer_links import answer_secret
+from marketplace.slots.jobs import advance_slots
 from marketplace.slots.models import Presence, Proposal, Slot
 from marketplace.slots.operations import answer_slot
 from marketplace.statements import events, gateways
@@ -136,7 +137,12 @@ def stripe_tells(world: World, now: datetime) -> None:
 
 
 def the_queue_is_worked_off(world: World, now: datetime) -> None:
-    """All that is due by the clock on the wall; what is to be tried again is tried again at once."""
+    """All that is due by the clock on the wall; what is to be tried again is tried again at once.
+
+    What recurs is a stage of its own: here it would come by the real clock.
+    """
+    queue.perform_import_paths()
+    queue.periodic_registry.periodic_tasks.clear()
     for _ in range(20):
         with world.app.app_context():
             connection = db.session.connection()
@@ -156,6 +162,15 @@ def the_queue_is_worked_off(world: World, now: datetime) -> None:
         run_waiting(world.app, world.app_url)
 
 
+def the_hour_strikes(world: World, now: datetime) -> None:
+    """What recurs, once: groups begin when their day has come."""
+    for city in (plans.CITY, books.CITY):
+        with acting(world, city) as session:
+            defer(session, advance_slots, city, once=f"advance {city}")
+            session.commit()
+    the_queue_is_worked_off(world, now)
+
+
 STAGES: Sequence[Stage] = (
     Stage("propose", "web", plans.NOW, an_officer_proposes),
     Stage("tell", "worker", plans.NOW, the_queue_is_worked_off),
@@ -167,6 +182,7 @@ STAGES: Sequence[Stage] = (
     Stage("webhooks", "web", DUE, stripe_tells),
     Stage("take events", "worker", DUE, the_queue_is_worked_off),
     Stage("pay out", "worker", PAID, the_queue_is_worked_off),
+    Stage("begin groups", "worker", PAID, the_hour_strikes),
 )
 
 
