@@ -72,9 +72,11 @@ def facts_of(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _event_of(record: logging.LogRecord) -> str:
-    """The message; of a job only what happened to it, as its message repeats the job's arguments."""
+    """The message; of a job and of a malformed request only what happened, as the message repeats what was sent."""
     if record.name.startswith("procrastinate"):
         return str(getattr(record, "action", "job"))
+    if record.name.startswith("gunicorn") and record.getMessage().startswith("Invalid request"):
+        return "invalid request"  # gunicorn repeats it, and whose it was
     return record.getMessage().replace("\n", " ")
 
 

@@ -86,6 +86,12 @@ def test_a_job_is_told_without_its_arguments() -> None:
         assert SECRET not in line
 
 
+def test_a_malformed_request_is_told_without_what_it_was_or_whose() -> None:
+    said = f"Invalid request from ip=192.0.2.7: Invalid HTTP request line: 'GET /rispondi/{SECRET}'"
+    line = PlainLine().format(logging.LogRecord("gunicorn.error", logging.WARNING, "", 0, said, None, None))
+    assert line.endswith("gunicorn.error: invalid request")
+
+
 def test_lines_for_people_stay_one_line() -> None:
     record = logging.LogRecord("marketplace", logging.WARNING, "", 0, "two\nlines", None, None)
     assert PlainLine().format(record).endswith(" WARNING marketplace: two lines")
