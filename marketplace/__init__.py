@@ -8,9 +8,11 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from billing.gateway import Gateway
 from marketplace import health, metrics, pages
 from marketplace.accounts import second_step_views as second_step
+from marketplace.accounts import token_views as tokens
 from marketplace.accounts import views as accounts
 from marketplace.accounts.models import User
 from marketplace.accounts.signing import init_signing
+from marketplace.api import views as api
 from marketplace.assets import init_assets
 from marketplace.config import Settings
 from marketplace.db import db
@@ -71,6 +73,7 @@ ROOMS = (
     pages,
     accounts,
     second_step,
+    tokens,
     places,
     households,
     sms_pages,
@@ -100,6 +103,7 @@ ROOMS = (
     rules,
     means,
     intake,
+    api,
 )
 
 
@@ -173,6 +177,7 @@ def register_rooms(app: Application) -> None:
         app.register_blueprint(room.blueprint)
     app.extensions["csrf"].exempt(statements.take_event)  # it is believed by Stripe's signature
     app.extensions["csrf"].exempt(sms_answers.take_sms)  # by the provider's
+    app.extensions["csrf"].exempt(api.blueprint)  # a key in a header is no cookie
     if app.config["SETTINGS"].demo:
         app.register_blueprint(demo.blueprint)
 

@@ -2,9 +2,11 @@
 
 MarketplaceError
 |- NotFound    what was asked for is not here, or not for this person to see   404
+|- NoToken     a program without a key that holds                               401
 |- Forbidden   this person may not do this                                      403
 |- Conflict    somebody was faster, or the state does not allow it any more     409
 |- Rejected    the input is wrong or a rule says no                             422
+|- Outdated    a program would change what it has not seen                        412
 `- CannotRun   this machine lacks what it takes: a database, a port, room      503
 """
 
@@ -34,6 +36,13 @@ class NotFound(MarketplaceError):
     default = N_("Questa pagina non c'è, o non è per te.")
 
 
+class NoToken(MarketplaceError):
+    """A program came without a key, or with one that does not hold (any more)."""
+
+    status = 401
+    default = N_("Serve una chiave valida: creane una nella pagina «Chiavi per i programmi».")
+
+
 class Forbidden(MarketplaceError):
     """The actor may not do this."""
 
@@ -46,6 +55,13 @@ class Conflict(MarketplaceError):
 
     status = 409
     default = N_("Nel frattempo qualcosa è cambiato. Ricarica la pagina e guarda come stanno le cose.")
+
+
+class Outdated(MarketplaceError):
+    """What the program read before has changed since."""
+
+    status = 412
+    default = N_("Nel frattempo è cambiato: leggi di nuovo e guarda come stanno le cose.")
 
 
 class Rejected(MarketplaceError):

@@ -13,6 +13,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from marketplace.errors import MarketplaceError
+from marketplace.i18n import API
 from marketplace.pages import own_path
 from marketplace.web import PUBLIC, access_of
 from marketplace.words import N_
@@ -31,6 +32,10 @@ FAILURES: Final[Mapping[int, Advice]] = {
         N_("La richiesta non è completa"),
         N_("Torna indietro, controlla quello che hai scritto e invia di nuovo."),
     ),
+    401: Advice(
+        N_("Manca una chiave valida"),
+        N_("Serve una chiave valida: creane una nella pagina «Chiavi per i programmi»."),
+    ),
     403: Advice(
         N_("Questa pagina non è per te"),
         N_("Il ruolo con cui hai fatto l'accesso non può aprirla. Se hai più ruoli, esci e rientra con l'altro."),
@@ -46,6 +51,10 @@ FAILURES: Final[Mapping[int, Advice]] = {
     409: Advice(
         N_("Nel frattempo qualcosa è cambiato"),
         N_("Torna indietro, ricarica la pagina e guarda come stanno le cose. Non abbiamo cambiato niente."),
+    ),
+    412: Advice(
+        N_("Nel frattempo qualcosa è cambiato"),
+        N_("Nel frattempo è cambiato: leggi di nuovo e guarda come stanno le cose."),
     ),
     413: Advice(
         N_("Il file è troppo grande"),
@@ -76,9 +85,21 @@ EXPIRED: Final = Advice(
 
 def _answer(status: int, advice: Advice, reason: str = "") -> ResponseReturnValue:
     title, text = gettext(advice.title), reason or gettext(advice.text)
+    if request.path.startswith(API):
+        return _problem(status, title, text)
     if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
         return jsonify(error=title, message=text), status
     return render_template("errors/error.html", status=status, title=title, text=text, back=_page_before()), status
+
+
+def _problem(status: int, title: str, text: str) -> ResponseReturnValue:
+    """What went wrong for a program (RFC 9457)."""
+    answer = jsonify(type="about:blank", title=title, status=status, detail=text)
+    answer.mimetype = "application/problem+json"
+    answer.headers["Cache-Control"] = "no-store"
+    if status == 401:
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer, status
 
 
 def _page_before() -> str:

@@ -2,16 +2,20 @@
 
 from typing import Final
 
-from flask import Flask, request
+from flask import Flask, g, request
 from flask_babel import Babel, get_locale
 from flask_security import current_user
 
 LANGUAGES: Final = {"it": "Italiano", "en": "English"}
 COOKIE: Final = "lingua"
+API: Final = "/api/"  # where programs ask: with a key, never with cookies
 
 
 def select_locale() -> str:
-    """The cookie's choice, else the signed-in person's, else Italian."""
+    """The cookie's choice, else the signed-in person's, else Italian; a program hears its owner's language."""
+    if request.path.startswith(API):
+        owner = g.get("owner")
+        return owner.locale if owner and owner.locale in LANGUAGES else "it"
     chosen = request.cookies.get(COOKIE)
     if chosen in LANGUAGES:
         return str(chosen)

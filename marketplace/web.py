@@ -6,7 +6,8 @@ from typing import Any, ParamSpec, TypeVar, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from flask import Flask, g, redirect, request, session, url_for
+from flask import Flask, Request, Response, current_app, g, redirect, request, session, url_for
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
 from flask_security import current_user
 from sqlalchemy.exc import IntegrityError
@@ -16,8 +17,10 @@ from marketplace.accounts.models import Actor, Appointment, Municipality, Role
 from marketplace.accounts.operations import sign_as
 from marketplace.accounts.sessions import STAFF
 from marketplace.accounts.signing import GIVE, SET_UP, missing_step
+from marketplace.accounts.tokens import find_owner
 from marketplace.db import NOBODY, Scope, db, set_scope
-from marketplace.errors import CONFLICTS, Conflict, Forbidden, MarketplaceError, NotFound, Rejected
+from marketplace.errors import CONFLICTS, Conflict, Forbidden, MarketplaceError, NotFound, NoToken, Rejected
+from marketplace.i18n import API as API_PATH
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,6 +32,7 @@ FIRST_STEP = frozenset({"first step"})
 CITY = ZoneInfo("Europe/Rome")
 ACTING = "acting"  # of the session: for which household an operator acts, why, and its initials
 # The same for everybody: answered without asking who it is, and so without a database.
+API = "api"  # the blueprint whose callers are programs: they are known by a key, never by a cookie
 ACTORLESS = ("assets", "health", "metrics")
 # Endpoints of libraries, which have no decorator of ours: static files are for all.
 LIBRARY_ENDPOINTS = ("assets.", "static")
@@ -66,18 +70,34 @@ def access_of(app: Flask, endpoint: str) -> frozenset[str]:
     return cast(frozenset[str], getattr(app.view_functions[endpoint], "access", frozenset()))
 
 
+class Cookies(SecureCookieSessionInterface):
+    """A browser's session; programs have none, whatever cookie they send."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """The browser's session, or an empty one."""
+        return self.session_class() if request.path.startswith(API_PATH) else super().open_session(app, request)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Answer no cookie to a program."""
+        if not request.path.startswith(API_PATH):
+            super().save_session(app, session, response)
+
+
 class Application(Flask):
     """Flask, with one commit per request inside the dispatch, so that a constraint still becomes a Conflict."""
+
+    session_interface = Cookies()
 
     def dispatch_request(self) -> ResponseReturnValue:
         if request.blueprint in ACTORLESS:
             return super().dispatch_request()
-        g.actor = _find_actor()
+        g.actor = _actor_of_key() if request.blueprint == API else _find_actor()
         sign_as(db.session, g.actor)
         if _holds_nul():
             raise Rejected
         if request.url_rule is not None:
-            refused = _refuse(access_of(self, request.url_rule.endpoint))
+            access = access_of(self, request.url_rule.endpoint)
+            refused = _refuse_key(access) if request.blueprint == API else _refuse(access)
             if refused is not None:
                 return refused
         try:
@@ -129,6 +149,42 @@ def _refuse(access: frozenset[str]) -> ResponseReturnValue | None:
     raise Forbidden
 
 
+def _refuse_key(access: frozenset[str]) -> ResponseReturnValue | None:
+    """Let a program pass if its owner's role may, and its key names the view's scope."""
+    if access == PUBLIC:
+        return None
+    if g.actor.role is None:
+        raise NoToken
+    view = current_app.view_functions[str(request.endpoint)]
+    if g.actor.role not in access or getattr(view, "scope", None) not in g.scopes:
+        raise Forbidden
+    return None
+
+
+def _actor_of_key() -> Actor:
+    """The owner of the key in the request's header, in the one role for which the key was made; else nobody."""
+    kind, _, text = request.headers.get("Authorization", "").partition(" ")
+    found = find_owner(db.session, now(), text.strip()) if kind.lower() == "bearer" else None
+    if found is None:
+        set_scope(db.session, Scope("", NOBODY, NOBODY))
+        return Actor("")
+    token, appointment, g.owner = found
+    g.scopes = token.scopes
+    actor = _actor_in(appointment)
+    set_scope(db.session, scope_of(actor))
+    return actor
+
+
+def _actor_in(appointment: Appointment) -> Actor:
+    return Actor(
+        municipality_id=appointment.municipality_id,
+        role=appointment.role,
+        user_id=appointment.user_id,
+        household_id=appointment.household_id,
+        provider_id=appointment.provider_id,
+    )
+
+
 def _find_actor() -> Actor:
     """The actor of this request; the session sees only its municipality, and only its own guarded rows.
 
@@ -141,13 +197,7 @@ def _find_actor() -> Actor:
         actor = Actor(_municipality_of_host(), user_id=user_id)
         set_scope(db.session, Scope(actor.municipality_id, NOBODY, NOBODY))
         return actor
-    actor = _assisting(appointment) or Actor(
-        municipality_id=appointment.municipality_id,
-        role=appointment.role,
-        user_id=appointment.user_id,
-        household_id=appointment.household_id,
-        provider_id=appointment.provider_id,
-    )
+    actor = _assisting(appointment) or _actor_in(appointment)
     set_scope(db.session, scope_of(actor))
     return actor
 

@@ -12,7 +12,7 @@ from marketplace.migrations import guards
 
 GLOBAL = {
     "municipality", "user_account", "appointment", "sign_in_link", "attempts", "signed_in", "authenticator",
-    "recovery_code", "stripe_event", "job_failure",
+    "recovery_code", "api_token", "stripe_event", "job_failure",
 }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from wtforms import EmailField, HiddenField, PasswordField, StringField
+from wtforms import EmailField, HiddenField, PasswordField, SelectField, SelectMultipleField, StringField
 from wtforms.validators import DataRequired, Email, Length, Optional
 
 PASSWORD_MIN = 12
@@ -59,3 +59,18 @@ class SetUpForm(CodeForm):
     """The first code of a phone that has just read the secret."""
 
     secret = HiddenField()
+
+
+class TokenForm(FlaskForm):
+    """A key for a program: its name, what it may do, and for how long."""
+
+    name = StringField(
+        _("Per quale programma"),
+        filters=[lambda text: text.strip() if text else text],
+        validators=[
+            DataRequired(_("Scrivi un nome che ti faccia riconoscere la chiave.")),
+            Length(max=60, message=_("Il nome è troppo lungo: al massimo 60 lettere.")),
+        ],
+    )
+    scopes = SelectMultipleField(_("Che cosa può fare"), validators=[DataRequired(_("Scegli almeno una cosa."))])
+    days = SelectField(_("Per quanto tempo"), coerce=int)

@@ -11,7 +11,7 @@ from sqlalchemy import DateTime, Index, Text
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
-from marketplace.db import Row, check, choice, json_object
+from marketplace.db import Row, check, choice, json_list, json_object
 from marketplace.sealed import SealedText
 
 
@@ -213,3 +213,21 @@ class Attempts(SQLModel, table=True):
     key_hash: bytes = Field(primary_key=True)
     since: datetime = Field(index=True)
     count: int
+
+
+class ApiToken(SQLModel, table=True):
+    """A key with which a program acts for its owner (global); it is shown once, only its hash is kept.
+
+    It acts in the role of its appointment, as long as that lasts, and does what its scopes name and that role may.
+    """
+
+    __tablename__ = "api_token"
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    token_hash: bytes = Field(unique=True)
+    appointment_id: UUID = Field(foreign_key="appointment.id", index=True)
+    name: str = Field(max_length=60)
+    scopes: list[str] = json_list()
+    created_at: datetime
+    ends_at: datetime
+    ended_at: datetime | None = None

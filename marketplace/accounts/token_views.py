@@ -1,0 +1,40 @@
+"""The keys of one's own programs: made and shown once, listed by name, ended by their owner."""
+
+from flask import Blueprint, flash, make_response, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from marketplace.accounts import tokens
+from marketplace.accounts.forms import TokenForm
+from marketplace.accounts.models import Role
+from marketplace.db import db
+from marketplace.web import actor, allow, id_from, now
+
+blueprint = Blueprint("tokens", __name__, url_prefix="/accesso/chiavi")
+
+
+@blueprint.route("", methods=["GET", "POST"])
+@allow(Role.FAMILY)
+def list_all() -> ResponseReturnValue:
+    """The keys that hold, and a new one."""
+    form = TokenForm()
+    form.scopes.choices = [(scope, _(words)) for scope, words in tokens.SCOPES.items()]
+    form.days.choices = [(days, ngettext("%(num)s giorno", "%(num)s giorni", days)) for days in tokens.DAYS]
+    if form.validate_on_submit():
+        token, text = tokens.make_token(db.session, actor(), now(), form.name.data, form.scopes.data, form.days.data)
+        answer = make_response(render_template("accounts/new_token.html", token=token, text=text))
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+    found = tokens.list_tokens(db.session, actor(), now())
+    status = 422 if form.errors else 200
+    return render_template("accounts/tokens.html", form=form, tokens=found, scopes=tokens.SCOPES), status
+
+
+@blueprint.post("/<token_id>/chiudi")
+@allow(Role.FAMILY)
+def end(token_id: str) -> ResponseReturnValue:
+    """The key opens nothing any more."""
+    tokens.end_token(db.session, actor(), now(), id_from(token_id))
+    flash(_("Chiave chiusa: il programma che la usava non entra più."), "success")
+    return redirect(url_for("tokens.list_all"), code=303)

@@ -1,0 +1,89 @@
+"""The OpenAPI 3.1 description is written from the routes themselves: it names what is served, all of it and no more."""
+
+import re
+from typing import Any, Final
+
+from flask import Flask
+from pydantic.json_schema import models_json_schema
+from werkzeug.routing import Rule
+
+from marketplace.api.schemas import Problem
+from marketplace.api.serving import LIMIT, LIMIT_MAX
+
+PREFIX: Final = "/api/v1"
+REFERENCE: Final = "#/components/schemas/{model}"
+CAUSES: Final = {
+    "401": "No key, or one that does not hold (any more).",
+    "403": "The owner's role may not, or the key lacks the scope.",
+    "404": "Not here, or not for the key's owner to see.",
+    "409": "The state does not allow it (any more).",
+    "412": "It has changed since the ETag in If-Match.",
+    "422": "The input is wrong, or a rule says no.",
+}
+
+
+def describe(app: Flask) -> dict[str, Any]:
+    """The whole API as an OpenAPI 3.1 document."""
+    rules = [one for one in app.url_map.iter_rules() if hasattr(app.view_functions[one.endpoint], "returns")]
+    models = {getattr(app.view_functions[one.endpoint], "returns", Problem) for one in rules} | {Problem}
+    ordered = sorted(models, key=lambda model: model.__name__)
+    _, schemas = models_json_schema([(one, "serialization") for one in ordered], ref_template=REFERENCE)
+    paths: dict[str, dict[str, Any]] = {}
+    for rule in sorted(rules, key=lambda one: one.rule):
+        path = re.sub(r"<(\w+)>", r"{\1}", rule.rule.removeprefix(PREFIX))
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            paths.setdefault(path, {})[method.lower()] = _operation(app, rule, method)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Condiviso", "version": "1"},
+        "servers": [{"url": PREFIX}],
+        "security": [{"key": []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas["$defs"],
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
+    view: Any = app.view_functions[rule.endpoint]
+    is_list = "items" in view.returns.model_fields
+    codes = ["401", "403", *(["404"] if rule.arguments else []), *(["409", "412"] if method != "GET" else [])]
+    answer: dict[str, Any] = {
+        "description": view.returns.__doc__,
+        "headers": {"ETag": {"schema": {"type": "string"}}},
+        "content": {"application/json": {"schema": _reference(view.returns.__name__)}},
+    }
+    responses = {
+        "200": answer,
+        **({"304": {"description": "As the ETag in If-None-Match."}} if method == "GET" else {}),
+    }
+    for code in [*codes, *(["422"] if is_list else [])]:
+        content = {"application/problem+json": {"schema": _reference("Problem")}}
+        responses[code] = {"description": CAUSES[code], "content": content}
+    return {
+        "operationId": rule.endpoint.split(".")[-1],
+        "summary": view.__doc__,
+        "security": [{"key": [view.scope]}],
+        "parameters": _parameters(rule, method, is_list),
+        "responses": responses,
+    }
+
+
+def _parameters(rule: Rule, method: str, is_list: bool) -> list[dict[str, Any]]:
+    text = {"type": "string"}
+    found: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": {**text, "format": "uuid"}}
+        for name in sorted(rule.arguments)
+    ]
+    if is_list:
+        limit = {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT}
+        found.append({"name": "limit", "in": "query", "schema": limit})
+        found.append({"name": "after", "in": "query", "schema": {**text, "format": "uuid"}})
+    found.append({"name": "If-None-Match" if method == "GET" else "If-Match", "in": "header", "schema": text})
+    return found
+
+
+def _reference(name: str) -> dict[str, str]:
+    return {"$ref": REFERENCE.format(model=name)}

@@ -1,0 +1,70 @@
+"""An operation's answer becomes JSON with an ETag: a program asks for news alone, and changes only what it saw."""
+
+import hashlib
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final
+from uuid import UUID
+
+from flask import Response, request
+from pydantic import BaseModel
+
+from marketplace.errors import Outdated, Rejected
+from marketplace.words import N_
+
+LIMIT: Final = 50
+LIMIT_MAX: Final = 200
+BAD_LIMIT: Final = N_("«limit» va da 1 a 200.")
+BAD_CURSOR: Final = N_("«after» non è di questo elenco: riparti dall'inizio.")
+
+
+def operation(scope: str, returns: type[BaseModel]) -> Callable[[Callable[..., BaseModel]], Callable[..., Response]]:
+    """State the scope that a key needs for this view, and what it answers."""
+
+    def with_answer(view: Callable[..., BaseModel]) -> Callable[..., Response]:
+        @wraps(view)
+        def answer(**values: Any) -> Response:
+            return respond(view(**values))
+
+        answer.scope = scope  # type: ignore[attr-defined]
+        answer.returns = returns  # type: ignore[attr-defined]
+        return answer
+
+    return with_answer
+
+
+def respond(body: BaseModel) -> Response:
+    """The answer, or 304 where the program has it already."""
+    answer = Response(body.model_dump_json(), mimetype="application/json")
+    answer.set_etag(tag_of(body))
+    answer.headers["Cache-Control"] = "private, no-cache"
+    if request.method == "GET" and request.if_none_match.contains_weak(tag_of(body)):
+        answer.status_code = 304
+        answer.set_data(b"")
+    return answer
+
+
+def require_unchanged(body: BaseModel) -> None:
+    """Raises Outdated when the request's If-Match names another state than this."""
+    if "If-Match" in request.headers and not request.if_match.contains(tag_of(body)):
+        raise Outdated
+
+
+def tag_of(body: BaseModel) -> str:
+    """The ETag of an answer."""
+    return hashlib.sha256(body.model_dump_json().encode()).hexdigest()[:32]
+
+
+def page_of(ids: list[UUID]) -> tuple[slice, UUID | None]:
+    """The part of an ordered list that `limit` and `after` ask for, and the cursor of the next. Raises Rejected."""
+    text = request.args.get("limit", str(LIMIT))
+    if not (text.isascii() and text.isdecimal() and len(text) <= 3 and 1 <= int(text) <= LIMIT_MAX):
+        raise Rejected(BAD_LIMIT, field="limit")
+    after, start = request.args.get("after"), 0
+    if after is not None:
+        known = {str(one): place for place, one in enumerate(ids)}
+        if after not in known:
+            raise Rejected(BAD_CURSOR, field="after")
+        start = known[after] + 1
+    end = start + int(text)
+    return slice(start, end), ids[end - 1] if end < len(ids) else None
