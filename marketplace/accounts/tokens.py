@@ -21,6 +21,8 @@ DAYS: Final = (30, 90, 365)
 SCOPES: Final[Mapping[str, str]] = {
     "needs:read": N_("Leggere le esigenze"),
     "needs:write": N_("Ritirare le esigenze"),
+    "proposals:read": N_("Leggere le proposte, con i loro prezzi"),
+    "proposals:answer": N_("Accettare le proposte, che impegna a pagare, e rifiutarle"),
 }
 
 

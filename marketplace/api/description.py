@@ -25,7 +25,8 @@ CAUSES: Final = {
 def describe(app: Flask) -> dict[str, Any]:
     """The whole API as an OpenAPI 3.1 document."""
     rules = [one for one in app.url_map.iter_rules() if hasattr(app.view_functions[one.endpoint], "returns")]
-    models = {getattr(app.view_functions[one.endpoint], "returns", Problem) for one in rules} | {Problem}
+    views: list[Any] = [app.view_functions[one.endpoint] for one in rules]
+    models = {one.returns for one in views} | {one.takes for one in views if one.takes} | {Problem}
     ordered = sorted(models, key=lambda model: model.__name__)
     _, schemas = models_json_schema([(one, "serialization") for one in ordered], ref_template=REFERENCE)
     paths: dict[str, dict[str, Any]] = {}
@@ -59,14 +60,19 @@ def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
         "200": answer,
         **({"304": {"description": "As the ETag in If-None-Match."}} if method == "GET" else {}),
     }
-    for code in [*codes, *(["422"] if is_list else [])]:
+    for code in [*codes, *(["422"] if is_list or view.takes else [])]:
         content = {"application/problem+json": {"schema": _reference("Problem")}}
         responses[code] = {"description": CAUSES[code], "content": content}
+    takes = view.takes
+    body = (
+        {"required": True, "content": {"application/json": {"schema": _reference(takes.__name__)}}} if takes else None
+    )
     return {
         "operationId": rule.endpoint.split(".")[-1],
         "summary": view.__doc__,
         "security": [{"key": [view.scope]}],
         "parameters": _parameters(rule, method, is_list),
+        **({"requestBody": body} if body else {}),
         "responses": responses,
     }
 

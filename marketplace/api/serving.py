@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from flask import Response, request
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from marketplace.errors import Outdated, Rejected
 from marketplace.words import N_
@@ -15,22 +15,38 @@ from marketplace.words import N_
 LIMIT: Final = 50
 LIMIT_MAX: Final = 200
 BAD_LIMIT: Final = N_("«limit» va da 1 a 200.")
+BAD_BODY: Final = N_("«%(name)s» non è come dice la descrizione: correggi e invia di nuovo.")
 BAD_CURSOR: Final = N_("«after» non è di questo elenco: riparti dall'inizio.")
 
 
-def operation(scope: str, returns: type[BaseModel]) -> Callable[[Callable[..., BaseModel]], Callable[..., Response]]:
-    """State the scope that a key needs for this view, and what it answers."""
+def operation(
+    scope: str, returns: type[BaseModel], takes: type[BaseModel] | None = None
+) -> Callable[[Callable[..., BaseModel]], Callable[..., Response]]:
+    """State the scope that a key needs for this view, what it answers, and what it takes as `body`."""
 
     def with_answer(view: Callable[..., BaseModel]) -> Callable[..., Response]:
         @wraps(view)
         def answer(**values: Any) -> Response:
+            if takes is not None:
+                values["body"] = body_of(takes)
             return respond(view(**values))
 
         answer.scope = scope  # type: ignore[attr-defined]
+        answer.takes = takes  # type: ignore[attr-defined]
         answer.returns = returns  # type: ignore[attr-defined]
         return answer
 
     return with_answer
+
+
+def body_of(model: type[BaseModel]) -> BaseModel:
+    """The request's JSON. Raises Rejected, with the name of what is wrong and nothing of what was sent."""
+    try:
+        return model.model_validate_json(request.get_data())
+    except ValidationError as error:
+        where = error.errors(include_url=False, include_context=False, include_input=False)[0]["loc"]
+        field = str(where[0]) if where and where[0] in model.model_fields else "body"
+        raise Rejected(BAD_BODY, field=field, name=field) from None
 
 
 def respond(body: BaseModel) -> Response:

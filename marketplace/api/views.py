@@ -4,10 +4,14 @@ from flask import Blueprint, Response, current_app, jsonify
 
 from marketplace.accounts.models import Role
 from marketplace.api.description import describe
-from marketplace.api.schemas import NeedAnswer, NeedPage
+from marketplace.api.schemas import Acceptance, NeedAnswer, NeedPage, ProposalAnswer, ProposalPage, Refusal
 from marketplace.api.serving import operation, page_of, require_unchanged
 from marketplace.db import db
 from marketplace.needs import operations as needs
+from marketplace.slots import operations as slots
+from marketplace.slots.models import ProposalState
+from marketplace.slots.queries import get_proposal as proposal_facts
+from marketplace.slots.queries import list_proposals as proposals_of
 from marketplace.web import actor, allow, id_from, now, public
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
@@ -46,3 +50,48 @@ def withdraw_need(need_id: str) -> NeedAnswer:
     need = needs.get_need(db.session, actor(), id_from(need_id), lock=True)
     require_unchanged(NeedAnswer.of(need))
     return NeedAnswer.of(needs.withdraw_need(db.session, actor(), now(), need.id))
+
+
+@blueprint.get("/proposals")
+@allow(Role.FAMILY)
+@operation("proposals:read", ProposalPage)
+def list_proposals() -> ProposalPage:
+    """The family's proposals, whatever became of them, by deadline."""
+    household_id = actor().household_id
+    assert household_id is not None
+    mine = proposals_of(db.session, actor().municipality_id, household_id, states=tuple(ProposalState))
+    part, following = page_of([one.proposal_id for one in mine])
+    return ProposalPage(items=[ProposalAnswer.of(one) for one in mine[part]], next=following)
+
+
+@blueprint.get("/proposals/<proposal_id>")
+@allow(Role.FAMILY)
+@operation("proposals:read", ProposalAnswer)
+def get_proposal(proposal_id: str) -> ProposalAnswer:
+    """One of the family's proposals."""
+    return proposal_now(proposal_id)
+
+
+@blueprint.post("/proposals/<proposal_id>/accept")
+@allow(Role.FAMILY)
+@operation("proposals:answer", ProposalAnswer, takes=Acceptance)
+def accept_proposal(proposal_id: str, body: Acceptance) -> ProposalAnswer:
+    """Say yes to the cap that was read, which binds; twice is once."""
+    require_unchanged(proposal_now(proposal_id))
+    slots.accept_proposal(db.session, actor(), now(), id_from(proposal_id), body.cap_cents)
+    return proposal_now(proposal_id)
+
+
+@blueprint.post("/proposals/<proposal_id>/decline")
+@allow(Role.FAMILY)
+@operation("proposals:answer", ProposalAnswer, takes=Refusal)
+def decline_proposal(proposal_id: str, body: Refusal) -> ProposalAnswer:
+    """Say no, free of charge; twice is once."""
+    require_unchanged(proposal_now(proposal_id))
+    slots.decline_proposal(db.session, actor(), now(), id_from(proposal_id), body.reason)
+    return proposal_now(proposal_id)
+
+
+def proposal_now(proposal_id: str) -> ProposalAnswer:
+    """The proposal as it stands in this request. Raises NotFound."""
+    return ProposalAnswer.of(proposal_facts(db.session, actor(), id_from(proposal_id)))
