@@ -1,17 +1,27 @@
 """The keys of one's own programs: made and shown once, listed by name, ended by their owner."""
 
+from uuid import UUID
+
 from flask import Blueprint, flash, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
+from flask_security import current_user
 
 from marketplace.accounts import tokens
 from marketplace.accounts.forms import TokenForm
 from marketplace.accounts.models import Role
 from marketplace.db import db
+from marketplace.messages.operations import Recipient, tell
 from marketplace.web import actor, allow, id_from, now
+from marketplace.words import N_
 
 blueprint = Blueprint("tokens", __name__, url_prefix="/accesso/chiavi")
+NEW_KEY = N_("C'è una nuova chiave per entrare in Condiviso al posto tuo")
+NOT_YOU = N_(
+    "È stata creata una chiave con cui un programma entra al posto tuo.\n\n"
+    "Se non sei stata o stato tu, chiudila su %(url)s e avvisa subito il Comune."
+)
 
 
 @blueprint.route("", methods=["GET", "POST"])
@@ -23,12 +33,27 @@ def list_all() -> ResponseReturnValue:
     form.days.choices = [(days, ngettext("%(num)s giorno", "%(num)s giorni", days)) for days in tokens.DAYS]
     if form.validate_on_submit():
         token, text = tokens.make_token(db.session, actor(), now(), form.name.data, form.scopes.data, form.days.data)
+        _tell_owner(token.id)
         answer = make_response(render_template("accounts/new_token.html", token=token, text=text))
         answer.headers["Cache-Control"] = "no-store"
         return answer
     found = tokens.list_tokens(db.session, actor(), now())
     status = 422 if form.errors else 200
     return render_template("accounts/tokens.html", form=form, tokens=found, scopes=tokens.SCOPES), status
+
+
+def _tell_owner(token_id: UUID) -> None:
+    """By e-mail: whoever found a browser open could have made the key."""
+    tell(
+        db.session,
+        actor().municipality_id,
+        now(),
+        Recipient(current_user.email, current_user.locale),
+        key=f"new-key:{token_id}",
+        subject=NEW_KEY,
+        body=NOT_YOU,
+        values={"url": url_for("tokens.list_all", _external=True)},
+    )
 
 
 @blueprint.post("/<token_id>/chiudi")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask.testing import FlaskClient
-from sqlmodel import select
+from sqlmodel import col, select
 
 from marketplace.accounts.models import Actor, ApiToken, Appointment, AuditEntry, Role, User
 from marketplace.accounts.sign_in import appoint
@@ -13,6 +13,7 @@ from marketplace.accounts.tokens import make_token
 from marketplace.db import NOBODY, Scope, db, set_scope
 from marketplace.errors import Forbidden
 from marketplace.households.details import Applicant
+from marketplace.messages.models import Message
 from marketplace.needs.models import Need, NeedState, Service
 from marketplace.web import Application
 from tests.families import CITY, child, city, family, sign_in
@@ -64,6 +65,7 @@ def test_a_key_is_shown_once_and_ended_by_its_owner(app: Application, client: Fl
     page = client.post("/accesso/chiavi", data={"name": "casa", "scopes": ["needs:read"], "days": "30"})
     assert page.status_code == 200
     assert page.headers["Cache-Control"] == "no-store"
+    assert str((datetime.now(UTC) + timedelta(days=30)).year) in page.text
     text = re.search(r"condiviso_[\w-]{43}", page.text).group()  # type: ignore[union-attr]
     listed = client.get("/accesso/chiavi").text
     assert "casa" in listed
@@ -78,6 +80,9 @@ def test_a_key_is_shown_once_and_ended_by_its_owner(app: Application, client: Fl
         row = db.session.exec(select(ApiToken)).one()
         assert text.encode() not in row.token_hash
         set_scope(db.session, Scope(CITY))
+        (told,) = db.session.exec(select(Message).where(col(Message.key).startswith("new-key:")))
+        assert told.recipient == "maria@example.org"
+        assert text not in told.body
         assert {"make_token", "end_token"} <= set(db.session.exec(select(AuditEntry.action)))
 
 
