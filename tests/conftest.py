@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy import Engine, create_engine
 from sqlmodel import Session
 
@@ -19,6 +20,9 @@ from marketplace.web import Application
 from tests import database
 from tests.database import KEYS
 from tests.signing import Browser
+
+hypothesis_settings.register_profile("condiviso", deadline=None)  # how long a machine takes is no property of the code
+hypothesis_settings.load_profile("condiviso")
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ from alembic import op
 
 from marketplace.migrations.later import guard
 
-revision = "0034"
-down_revision = "0027"
+revision = "0029"
+down_revision = "0028"
 branch_labels = None
 depends_on = None
 

@@ -5,8 +5,8 @@ from alembic import op
 
 from marketplace.migrations.later import guard
 
-revision = "0027"
-down_revision = "0033"
+revision = "0028"
+down_revision = "0027"
 branch_labels = None
 depends_on = None
 

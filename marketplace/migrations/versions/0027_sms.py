@@ -5,7 +5,7 @@ from alembic import op
 
 from marketplace.migrations.later import guard
 
-revision = "0033"
+revision = "0027"
 down_revision = "0026"
 branch_labels = None
 depends_on = None
