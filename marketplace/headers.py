@@ -36,6 +36,7 @@ def init_headers(app: Flask) -> None:
     def protect(answer: Response) -> Response:
         answer.headers.setdefault("Content-Security-Policy", policy)
         answer.headers.setdefault("X-Content-Type-Options", "nosniff")
+        answer.headers.setdefault("X-Frame-Options", "DENY")  # for browsers before frame-ancestors
         answer.headers.setdefault("Referrer-Policy", "same-origin")
         answer.headers.setdefault("Permissions-Policy", "geolocation=(self), camera=(), microphone=()")
         if settings.production:

@@ -162,6 +162,7 @@ def test_pages_may_run_and_style_by_our_own_files_alone(client: FlaskClient) -> 
     assert rules["default-src"] == "'none'"
     assert rules["script-src"] == rules["style-src"] == "'self'"
     assert rules["frame-ancestors"] == "'none'"
+    assert client.get("/privacy").headers["X-Frame-Options"] == "DENY"
 
 
 def test_it_can_be_installed(client: FlaskClient) -> None:
