@@ -1,6 +1,7 @@
 """A document on paper says what was kept with it when it was issued: PDF/UA-1, in the language of the reader."""
 
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -39,6 +40,8 @@ MOVES: Final = {
     "payment_reinstated": N_("Restituzione annullata"),
 }
 
+_kept: Final = threading.local()
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
@@ -61,10 +64,17 @@ class Sheet:
 def print_sheet(sheet: Sheet) -> bytes:
     """A sheet as PDF/UA-1."""
     data = {name: getattr(sheet, name) for name in Sheet.__dataclass_fields__} | {"lang": language()}
-    pdf = typst.compile(
-        TEMPLATE.read_bytes(), format="pdf", pdf_standards=["ua-1"], sys_inputs={"data": json.dumps(data)}
-    )
-    return bytes(pdf)
+    pdf = _compiler().compile(format="pdf", pdf_standards=["ua-1"], sys_inputs={"data": json.dumps(data)})
+    assert isinstance(pdf, bytes)
+    return pdf
+
+
+def _compiler() -> typst.Compiler:
+    """This thread's compiler, with its fonts and the template read: one that is at work refuses a second thread."""
+    compiler: typst.Compiler | None = getattr(_kept, "compiler", None)
+    if compiler is None:
+        compiler = _kept.compiler = typst.Compiler(str(TEMPLATE), ignore_system_fonts=True)
+    return compiler
 
 
 def title_of(document: Document) -> str:

@@ -1,7 +1,9 @@
 """Documents' pages and papers as their readers see them."""
 
 import io
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pypdf
@@ -13,6 +15,7 @@ from billing.libretto import Cap
 from marketplace.accounts.models import PolicyVersion, Role
 from marketplace.documents.models import Document, DocumentKind, TaxProfile
 from marketplace.documents.operations import issue_all
+from marketplace.documents.paper import Sheet, print_sheet
 from marketplace.households.models import Household
 from marketplace.statements.models import Statement
 from marketplace.web import Application
@@ -187,3 +190,17 @@ def test_near_a_cap_of_libretto_famiglia_there_is_a_warning(
     monkeypatch.setattr("billing.libretto.CAPS", dict.fromkeys(Cap, 6000))
     assert "Il limite è superato" in enter(app, town.session, Role.OFFICER).get("/comune/documenti").text
     assert "Il limite è" in family(app, town).get("/documenti").text
+
+
+def test_two_readers_at_once_each_get_their_own_paper(app: Application) -> None:
+    together = threading.Barrier(2)
+
+    def read(name: str) -> list[str]:
+        with app.test_request_context():
+            together.wait()
+            papers = [print_sheet(Sheet(f"{name} {number}", "Comune")) for number in range(10)]
+        return [pypdf.PdfReader(io.BytesIO(paper)).pages[0].extract_text() for paper in papers]
+
+    with ThreadPoolExecutor(2) as pool:
+        for name, papers in zip(("Ricevuta", "Nota"), pool.map(read, ("Ricevuta", "Nota")), strict=True):
+            assert all(f"{name} {number}" in paper for number, paper in enumerate(papers))
