@@ -1,6 +1,6 @@
 """A bank's file is read any number of times and counts once; only what fits to the cent is matched by itself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -129,13 +129,18 @@ def _match(session: Session, by: Actor, now: datetime, row: BankRow) -> None:
             _match_statement(session, now, row, int(rest[:4]), int(rest[4:]))
         if row.state == BankState.MATCHED:
             return
-    policy = get_policy(session, row.municipality_id, row.booked_on)
-    for notice in notices_in(row.text, policy.pagopa_segregation) if policy.pagopa_creditor else ():
+    for notice in _notices(session, row):
         row.notice = notice
         _match_statement(session, now, row, 2000 + int(notice[3:5]), int(notice[5:16]))
         if row.state == BankState.MATCHED:
             return
         row.notice = ""
+
+
+def _notices(session: Session, row: BankRow) -> Iterator[str]:
+    """The city's pagoPA notice numbers in a line's words."""
+    policy = get_policy(session, row.municipality_id, row.booked_on)
+    return notices_in(row.text, policy.pagopa_segregation) if policy.pagopa_creditor else iter(())
 
 
 def _match_statement(session: Session, now: datetime, row: BankRow, year: int, number: int) -> None:
@@ -221,6 +226,7 @@ def credit_line(session: Session, by: Actor, now: datetime, line_id: UUID, year:
     ).first()
     if row is None or row.state != BankState.UNMATCHED or statement is None:
         raise UnknownStatement
+    row.notice = next(_notices(session, row), "")
     asked = _open_payments(session, statement)
     fits = statement.state != StatementState.WRITTEN_OFF and sum(one.cents for one in asked) == row.cents
     book_to_family(session, now, row, statement, asked if fits else ())

@@ -135,6 +135,18 @@ def test_an_officer_says_whose_a_line_is(city: City, stand_in: StandIn) -> None:
     assert list_unmatched(city.session, CITY) == [] and clean(city)
 
 
+def test_a_pagopa_line_that_an_officer_credits_keeps_its_notice(city: City, stand_in: StandIn) -> None:
+    _, payment = one_family(city, stand_in, choice=None)
+    paid = notice(city)
+    other = paid[:3] + "26" + "00000000099"  # of a statement that there is not, so nothing matches by itself
+    unknown = f"{other}{int(other) % 93:02d}"
+    take_file(city.session, OFFICER, DUE, camt(entry("108.00", text=f"avviso {unknown}")))
+    [line] = list_unmatched(city.session, CITY)
+    assert line.notice == ""
+    credit_line(city.session, OFFICER, DUE, line.id, 2026, 1)
+    assert (payment.state, line.notice) == (PaymentState.SUCCEEDED, unknown) and clean(city)
+
+
 def test_a_second_transfer_for_a_paid_statement_is_not_taken_by_itself(city: City, stand_in: StandIn) -> None:
     one_family(city, stand_in, choice=None)
     words = reference(city.session)
