@@ -105,6 +105,10 @@ def test_split_bills_what_took_place_within_the_caps(folder: Path, capsys: pytes
             "s.json: families[0].presences[0].seats: must be a whole number",
         ),
         (
+            {**SESSION, "families": [{"id": "a", "presences": [{"start": 0, "end": 60}], "attended": -1}]},
+            "s.json: families[0].attended: must be 'present', 'absent_notified' or 'absent'",
+        ),
+        (
             {**SESSION, "price": {"rate_cents_per_hour": 100, "extra_seat_cents_per_hour": 101}},
             "s.json: price: extra_seat_cents_per_hour must be at most rate_cents_per_hour",
         ),

@@ -262,6 +262,15 @@ def test_attendance_with_somebody_missing_says_so(app, client, register):
     assert "La famiglia ha avvisato" not in client.get(register).text  # the provider said so, after the beginning
 
 
+@pytest.mark.parametrize("value", ["-1", "-90", "PRESENT", "presente"])
+def test_an_attendance_that_is_none_of_the_answers_is_asked_again_and_not_recorded(app, client, register, value):
+    members = in_city(app, lambda session: [membership_of(session, code).id for code in CODES])
+    said = {f"presenza-{one}": "present" for one in members} | {f"presenza-{members[0]}": value}
+    assert "Manca qualcuno" in client.post(register, data=said, follow_redirects=True).text
+    recorded = in_city(app, lambda session: {one.membership_id for one in session.exec(select(Attendance))})
+    assert recorded == set(members[1:])
+
+
 def test_what_the_family_wrote_for_whoever_does_the_service_is_on_its_sheet(app, client, register):
     def write(session):
         session.get_one(Need, (CITY, membership_of(session, "n1").need_id)).notes = "Allergia alle noci"
