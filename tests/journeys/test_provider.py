@@ -36,11 +36,30 @@ def test_a_provider_says_who_was_there(visit: Callable[..., Page], site: Site, j
     if javascript:
         assert_accessible(page)
     before = recorded(page)
-    page.get_by_role("button", name="Tutti presenti").click()
+    with (
+        page.expect_navigation()
+    ):  # the script asks first whether the house answers: the click is over before the form leaves
+        page.get_by_role("button", name="Tutti presenti").click()
     page.goto(f"/lavoro/presenze/{last_meeting(site)}")
     asked = {radio.get_attribute("name") for radio in page.get_by_role("radio").all()}
     assert asked
     assert recorded(page) == {**dict.fromkeys(asked, "present"), **before}  # what was said of somebody stays
+
+
+@pytest.mark.parametrize("illness", ["a network that wants a sign-in", "a network that swallows everything"])
+def test_attendance_stays_on_the_phone_until_the_house_can_serve(
+    visit: Callable[..., Page], site: Site, illness: str
+) -> None:
+    page = visit()
+    enter_as(page, "provider")
+    page.goto(f"/lavoro/presenze/{last_meeting(site)}")
+    silent = illness.endswith("everything")
+    page.route("**/health", lambda route: None if silent else route.fulfill(status=403))
+    page.get_by_role("button", name="Tutti presenti").click()
+    expect(page.get_by_text("Da inviare: 1")).to_be_visible()
+    page.unroute("**/health")
+    page.reload()
+    expect(page.get_by_text("Da inviare")).to_be_hidden()
 
 
 def test_a_provider_sees_its_week_its_proposals_and_what_it_earns(visit: Callable[..., Page]) -> None:

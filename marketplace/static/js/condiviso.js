@@ -102,8 +102,9 @@ async function send() {
   }
 }
 
-// What a phone says of its network is not to be believed: it is asked whether our house answers.
-const answers = () => fetch("/health", { cache: "no-store" }).then(() => true, () => false);
+// What a phone says of its network is not to be believed: it is asked whether our house can serve, and soon says so.
+const PATIENCE = 4_000; // milliseconds
+const answers = () => fetch("/health", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) }).then(({ ok }) => ok, () => false);
 
 document.addEventListener("submit", async (event) => {
   const { target: form, submitter } = event;
