@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, wait
 from dataclasses import replace
+from fractions import Fraction
 from itertools import count
 from math import cos, inf, radians
 
@@ -19,7 +20,7 @@ from matching.fields import InstanceFaults
 from matching.first_reasons import first_reasons
 from matching.formats import with_digest
 from matching.instance import Instance
-from matching.objective import exact_objective, objective_cents, round_half_up
+from matching.objective import exact_objective, round_half_up
 from matching.pins import pin_faults
 from matching.plan import Plan, Slot, Unserved
 from matching.problem import cents_of
@@ -70,17 +71,16 @@ class _Account:
     """What all parts cost together, as one after the other ends; no bound before `_together` adds them up."""
 
     def __init__(self, instance: Instance, watch: Watch, listener: Listener | None) -> None:
-        self._instance, self._watch, self._listener = instance, watch, listener
-        self._slots: tuple[Slot, ...] = ()
+        self._watch, self._listener = watch, listener
+        self._served, self._cents = 0, Fraction(0) if listener is None else exact_objective(instance, ())
 
-    def tell(self, plan: Plan) -> None:
+    def tell(self, part: Instance, plan: Plan) -> None:
         """A part has ended with this plan."""
         if self._listener is None:
             return
-        self._slots += plan.slots
-        served = len({member.need for slot in self._slots for member in slot.members})
-        cents = objective_cents(self._instance, self._slots)
-        self._listener(Progress(self._watch.seconds, served, cents, None, None))
+        self._served += len(part.needs) - len(plan.unserved)
+        self._cents += exact_objective(part, plan.slots) - exact_objective(part, ())
+        self._listener(Progress(self._watch.seconds, self._served, round_half_up(self._cents), None, None))
 
 
 def _ignore_interrupts() -> None:
@@ -94,17 +94,17 @@ def _solved(
     seconds: float,
     seed: int,
     workers: int,
-    tell: Callable[[Plan], None],
+    tell: Callable[[Instance, Plan], None],
     hurry: Callable[[], None] = lambda: None,
 ) -> list[Proved]:
     """The plan of each part, told as it comes; after an interruption, of those not begun, the first that is found."""
     jobs = [executor.submit(solve_proved, part, seconds, seed, workers) for part in parts]
     try:
-        running = set(jobs)
+        running, part_of = set(jobs), dict(zip(jobs, parts, strict=True))
         while running and not watch.interrupted:
             done, running = wait(running, POLL_SECONDS, FIRST_COMPLETED)
             for job in done:
-                tell(job.result().plan)
+                tell(part_of[job], job.result().plan)
         begun = [not (watch.interrupted and job.cancel()) for job in jobs]
         if watch.interrupted:
             hurry()

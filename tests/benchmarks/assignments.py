@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from math import ceil
 
 import numpy as np
@@ -18,7 +19,7 @@ from ortools.sat.python import cp_model
 from billing.split import exact_cost, subsidy_cents
 from matching.arrays import HOMES, flatten
 from matching.choice import Choice
-from matching.distance import distance_km, is_within
+from matching.distance import Address, distance_km, is_within
 from matching.groups import BEGIN, COLUMN_FIELDS, DAY, END, FINISH, NEED, PLACE, START
 from matching.instance import Instance, Mode, Need, Offer, Provider
 from matching.objective import unserved_cost
@@ -51,10 +52,12 @@ class Assignments:
         self.instance, self.city, self.cp = instance, flatten(instance), cp_model.CpModel()
         self.pairs: Bits = find_pairs(self.city)
         self.needs, self.venues = list(instance.needs.values()), list(instance.venues.values())
+        self.addresses: list[Address] = [*self.venues, *self.needs]
+        self.sizes: dict[tuple[int, int, int, int], tuple[int, int]] = {}
         self.sessions: dict[tuple[Key, int], Session] = {}
         self.cost: list[cp_model.LinearExprT] = []
-        for provider in instance.providers.values():
-            self._open_to_all(provider)
+        for index, provider in enumerate(instance.providers.values()):
+            self._open_to_all(index, provider)
         for (key, _), session in self.sessions.items():
             self._group(key, session)
         self._whole_or_none()
@@ -87,39 +90,39 @@ class Assignments:
             broken |= {need for _, group in wanted if broken & group for need in group}
         return [column for (_, group), column in wanted.items() if not group & broken]
 
-    def _open_to_all(self, provider: Provider) -> None:
+    def _open_to_all(self, own: int, provider: Provider) -> None:
         """Every session of a provider, with everybody who may come to it."""
-        own = list(self.instance.providers).index(provider.id)
+        hosts = [index for index, one in enumerate(self.needs) if one.host_seats and _visits(provider, one)]
         for index, need in enumerate(self.needs):
             service = self.instance.services[need.service]
             for offer in offers_that_cover(provider, need.service, service, [need])[:1]:
-                for place, seats, cents in self._places(provider, index, service.mode):
+                for place, seats, cents in self._places(provider, hosts, index, service.mode):
+                    most = min(offer.seats_max, seats)
+                    if not self._may_ever_come(offer, most, cents, index):
+                        continue
                     for day, start in self._starts(provider, need, place):
                         key = (own, place, day, start, start + need.minutes // self.city.grid)
                         found = self.sessions.get((key, id(offer)))
                         if found is None:
-                            found = Session(offer, min(offer.seats_max, seats), cents, self.cp.new_bool_var(""))
+                            found = Session(offer, most, cents, self.cp.new_bool_var(""))
                             self.sessions[key, id(offer)] = found
                         found.members[index] = self.cp.new_bool_var("")
 
-    def _places(self, provider: Provider, index: int, mode: Mode) -> Iterator[tuple[int, int, int]]:
+    def _places(self, provider: Provider, hosts: list[int], index: int, mode: Mode) -> Iterator[tuple[int, int, int]]:
         """Places where the need may be served, the seats there and what they cost an hour (rule 4)."""
         need = self.needs[index]
-        if mode != Mode.ROUND:
-            for number, venue in enumerate(self.venues):
-                may = venue.id in provider.venues and need.service in venue.services
-                if may and is_within(need, venue, float(need.travel_km_max)):
-                    yield number, venue.seats, venue.cost_cents_per_hour
-        if not provider.visits_homes:
+        if _visits(provider, need):
+            yield HOMES if mode == Mode.ROUND else len(self.venues) + index, max(need.host_seats, need.seats), 0
+        if mode == Mode.ROUND:
             return
-        for other, host in enumerate(self.needs):
-            is_own = other == index
-            if not is_own and (mode == Mode.ROUND or not host.host_seats or not self._may_meet(index, other)):
-                continue
-            near = is_within(provider, host, float(provider.travel_km_max))
-            if near and (is_own or is_within(need, host, float(need.travel_km_max))):
-                place = HOMES if mode == Mode.ROUND else len(self.venues) + other
-                yield place, max(host.host_seats, host.seats), 0
+        for number, venue in enumerate(self.venues):
+            may = venue.id in provider.venues and need.service in venue.services
+            if may and is_within(need, venue, float(need.travel_km_max)):
+                yield number, venue.seats, venue.cost_cents_per_hour
+        for other in hosts:
+            host = self.needs[other]
+            if other != index and self._may_meet(index, other) and is_within(need, host, float(need.travel_km_max)):
+                yield len(self.venues) + other, host.host_seats, 0
 
     def _may_meet(self, need: int, other: int) -> bool:
         return bool((self.pairs[need, other >> 3] >> (other & 7)) & 1)
@@ -147,7 +150,7 @@ class Assignments:
         elif place >= len(self.venues):
             self.cp.add_implication(session.held, members.get(place - len(self.venues), self.cp.new_constant(0)))
         for need, comes in members.items():
-            least, most = self._sizes(session, self.needs[need], key)
+            least, most = self._sizes(session.offer, session.seats_max, session.venue_cents, need)
             self.cp.add(seats >= least).only_enforce_if(comes)
             self.cp.add(seats <= most).only_enforce_if(comes)
             for other, also in members.items():
@@ -155,22 +158,27 @@ class Assignments:
                     self.cp.add_at_most_one(comes, also)
         self._price(key, session)
 
-    def _sizes(self, session: Session, need: Need, key: Key) -> tuple[int, int]:
-        """The fewest and the most seats with which the need may pay and wishes to come."""
-        most = min(session.seats_max, session.seats_max if need.group_max is None else need.group_max)
+    def _may_ever_come(self, offer: Offer, seats_max: int, venue_cents: int, index: int) -> bool:
+        least, most = self._sizes(offer, seats_max, venue_cents, index)
+        return least <= most
+
+    def _sizes(self, offer: Offer, seats_max: int, venue_cents: int, index: int) -> tuple[int, int]:
+        """The fewest and the most seats with which the need may pay and wishes to come; found once each."""
+        key = (id(offer), seats_max, venue_cents, index)
+        if key not in self.sizes:
+            self.sizes[key] = self._sizes_of(offer, seats_max, venue_cents, self.needs[index])
+        return self.sizes[key]
+
+    def _sizes_of(self, offer: Offer, seats_max: int, venue_cents: int, need: Need) -> tuple[int, int]:
+        most = min(seats_max, seats_max if need.group_max is None else need.group_max)
         if need.price_max_cents_per_hour is None:
             return need.seats, most
         for size in range(need.seats, most + 1):
-            share = self._cents(session, key, size) * need.seats / size
+            share = _cents(offer, venue_cents, need.minutes, size) * need.seats / size
             net = share - self._subsidy(need, share)
             if 60 * net <= need.price_max_cents_per_hour * need.seats * need.minutes:
                 return size, most
         return most + 1, most
-
-    def _cents(self, session: Session, key: Key, seats: int) -> Fraction:
-        offer, minutes = session.offer, (key[-1] - key[-2]) * self.city.grid
-        prices = (offer.rate_cents_per_hour, offer.extra_seat_cents_per_hour, session.venue_cents, offer.minutes_min)
-        return exact_cost(*prices, [(0, minutes, seats)])
 
     def _subsidy(self, need: Need, share: Fraction) -> int:
         if need.subsidy is None:
@@ -180,15 +188,16 @@ class Assignments:
 
     def _price(self, key: Key, session: Session) -> None:
         """The cost is the first seat's, and as much more for each further seat."""
-        first = self._cents(session, key, 1)
-        more = self._cents(session, key, 2) - first
+        minutes = (key[-1] - key[-2]) * self.city.grid
+        first = _cents(session.offer, session.venue_cents, minutes, 1)
+        more = _cents(session.offer, session.venue_cents, minutes, 2) - first
         self.cost.append(round((first - more) * SCALE) * session.held)
         place = key[1]
         for need, comes in session.members.items():
             own = self.needs[need]
             cents = more * own.seats
             if place != HOMES:
-                there = (self.venues + self.needs)[place]
+                there = self.addresses[place]
                 km = distance_km(own.lat, own.lon, there.lat, there.lon)
                 cents += Fraction(km * self.instance.policy.travel_cents_per_km)
             self.cost.append(round(cents * SCALE) * comes)
@@ -256,12 +265,23 @@ class Assignments:
     def _budgets(self) -> None:
         """Rule 10, held with the most that each subsidy can be."""
         spent: dict[str, list[cp_model.LinearExprT]] = defaultdict(list)
-        for need, key, session, comes in self._comings():
+        for need, _, session, comes in self._comings():
             own = self.needs[need]
             if own.subsidy is not None:
-                least, most = self._sizes(session, own, key)
-                share = self._cents(session, key, least) * own.seats / least if least <= most else Fraction(0)
+                least, _ = self._sizes(session.offer, session.seats_max, session.venue_cents, need)
+                share = _cents(session.offer, session.venue_cents, own.minutes, least) * own.seats / least
                 spent[own.subsidy.programme].append((self._subsidy(own, share)) * comes)
         for programme, terms in spent.items():
             known = self.instance.programmes.get(programme)
             self.cp.add(sum(terms) <= (known.weekly_budget_cents if known else 0))
+
+
+def _visits(provider: Provider, need: Need) -> bool:
+    return provider.visits_homes and is_within(provider, need, float(provider.travel_km_max))
+
+
+@cache
+def _cents(offer: Offer, venue_cents: int, minutes: int, seats: int) -> Fraction:
+    """What a session costs with so many seats."""
+    prices = (offer.rate_cents_per_hour, offer.extra_seat_cents_per_hour, venue_cents, offer.minutes_min)
+    return exact_cost(*prices, [(0, minutes, seats)])
