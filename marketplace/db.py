@@ -1,7 +1,7 @@
 """One session a request or job, bound to one municipality by row-level security; a row's key names its municipality."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,9 +9,9 @@ from typing import Any, cast
 from uuid import UUID
 
 from flask_sqlalchemy_lite import SQLAlchemy
-from sqlalchemy import BigInteger, CheckConstraint, Connection, ForeignKeyConstraint, event, text
+from sqlalchemy import BigInteger, CheckConstraint, Connection, CursorResult, ForeignKeyConstraint, event, text
 from sqlalchemy import Enum as EnumType
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session as OrmSession
 from sqlalchemy.orm import SessionTransaction
 from sqlmodel import Field, Session, SQLModel
@@ -147,3 +147,10 @@ def json_list() -> Any:
 def json_object() -> Any:
     """A JSONB field that holds an object, empty by default."""
     return Field(default_factory=dict, sa_type=JSONB)
+
+
+def insert_once(session: Session, table: type[SQLModel], row: Mapping[str, Any]) -> bool:
+    """Write the row unless it is there, reading nothing back (its writer may not see it); whether it was written."""
+    statement = insert(table).values(row).on_conflict_do_nothing()
+    result = session.connection().execute(statement, execution_options={"preserve_rowcount": True})
+    return bool(cast(CursorResult[None], result).rowcount)

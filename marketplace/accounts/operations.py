@@ -1,12 +1,13 @@
 """Who may act for whom, and the record of what was done."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
-from marketplace.accounts.models import Actor, AuditEntry
+from marketplace.accounts.models import Actor, Appointment, AuditEntry, Role, User
 from marketplace.db import set_author
 
 
@@ -33,3 +34,13 @@ def record(
             detail=detail,
         )
     )
+
+
+def list_staff(session: Session, municipality_id: str, roles: Collection[Role]) -> list[User]:
+    """Who serves the municipality today in one of the roles, each person once."""
+    appointed = select(Appointment.user_id).where(
+        Appointment.municipality_id == municipality_id,
+        col(Appointment.role).in_(roles),
+        col(Appointment.ended_at).is_(None),
+    )
+    return list(session.exec(select(User).where(col(User.id).in_(appointed), col(User.active)).order_by(col(User.id))))

@@ -17,7 +17,7 @@ from marketplace.safety.operations import list_cases
 from marketplace.statements.models import Statement, StatementState
 from marketplace.statements.months import first_day
 from marketplace.statements.operations import find_closing, list_waiting
-from marketplace.talk.operations import list_to_check
+from marketplace.talk.operations import count_to_check
 from marketplace.vouchers.programmes import list_declared
 from marketplace.web import actor, allow, now, today
 
@@ -33,7 +33,7 @@ def officer() -> str:
     return render_template(
         "home/officer.html",
         in_danger=list_cases(db.session, actor())[0],
-        to_check=list_to_check(db.session, actor()),
+        to_check=count_to_check(db.session, actor()),
         applications=list_providers(db.session, municipality_id, (Accreditation.APPLIED, Accreditation.IN_REVIEW)),
         expiring=_expiring(municipality_id),
         declared=list_declared(db.session, municipality_id),

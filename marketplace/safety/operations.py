@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from babel.dates import format_datetime
 from procrastinate import RetryStrategy
-from sqlalchemy import CursorResult, func
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from marketplace.accounts.models import Actor, Appointment, Role, User
-from marketplace.accounts.operations import record
-from marketplace.db import Scope, seeing
+from marketplace.accounts.models import Actor, Role, User
+from marketplace.accounts.operations import list_staff, record
+from marketplace.db import Scope, insert_once, seeing
 from marketplace.errors import Forbidden, NotFound, Rejected
 from marketplace.jobs import defer, job
 from marketplace.messages.operations import Recipient, tell
@@ -100,10 +99,7 @@ def report_danger(session: Session, by: Actor, now: datetime, report_id: UUID, s
         "reported_at": now,
         "answer_by": until,
     }
-    # Whoever reports does not see reports: nothing is read back.
-    statement = insert(DangerReport).values(row).on_conflict_do_nothing()
-    result = session.connection().execute(statement, execution_options={"preserve_rowcount": True})
-    if cast(CursorResult[None], result).rowcount:
+    if insert_once(session, DangerReport, row):
         record(session, by, now, "report_danger", "danger_report", report_id)
         _tell_staff(session, now, by.municipality_id, report_id, until, NEW, (Role.OFFICER,))
         for at in (now + REMIND_AFTER, until):
@@ -247,19 +243,8 @@ def _tell_staff(
     roles: Sequence[Role],
 ) -> None:
     """One e-mail to everybody in these roles, once for each kind of words; nothing of the report is in it."""
-    staff = session.exec(
-        select(User)
-        .join(Appointment, col(Appointment.user_id) == User.id)
-        .where(
-            Appointment.municipality_id == municipality_id,
-            col(Appointment.role).in_(roles),
-            col(Appointment.ended_at).is_(None),
-            col(User.active),
-        )
-        .order_by(col(User.id))
-    ).all()
     kind = (NEW, WAITING, OVERDUE).index(words)
-    for user in staff:
+    for user in list_staff(session, municipality_id, roles):
         to = Recipient(user.email, user.locale)
         key = f"danger {report_id} {kind} {user.id}"
         tell(session, municipality_id, now, to, key, *words, {"moment": _moment(answer_by, to)})

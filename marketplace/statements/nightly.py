@@ -7,7 +7,8 @@ from procrastinate import RetryStrategy
 from sqlmodel import Session, col, select
 
 from billing.answers import BalanceLine, GatewayUnavailableError
-from marketplace.accounts.models import Appointment, Role, User
+from marketplace.accounts.models import Role
+from marketplace.accounts.operations import list_staff
 from marketplace.jobs import every, job
 from marketplace.messages.operations import Recipient, tell
 from marketplace.slots.calendar import local_day
@@ -81,17 +82,7 @@ def last_check(session: Session, municipality_id: str) -> BooksCheck | None:
 
 
 def _tell(session: Session, check: BooksCheck) -> None:
-    people = session.exec(
-        select(User)
-        .join(Appointment, col(Appointment.user_id) == col(User.id))
-        .where(
-            Appointment.municipality_id == check.municipality_id,
-            col(Appointment.role).in_(ANSWERABLE),
-            col(Appointment.ended_at).is_(None),
-        )
-        .distinct()
-    ).all()
-    for person in people:
+    for person in list_staff(session, check.municipality_id, ANSWERABLE):
         tell(
             session,
             check.municipality_id,

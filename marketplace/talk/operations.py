@@ -1,17 +1,15 @@
 """Writing to one's group, complaining about a message, and deciding about it: never a contact, never a stranger."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
 from uuid import UUID
 
-from sqlalchemy import CursorResult, delete, func
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import delete, func
 from sqlmodel import Session, col, select
 
-from marketplace.accounts.models import Actor, Appointment, Role, User
-from marketplace.accounts.operations import record
+from marketplace.accounts.models import Actor, Role
+from marketplace.accounts.operations import list_staff, record
+from marketplace.db import insert_once
 from marketplace.errors import Conflict, Forbidden, NotFound, Rejected
 from marketplace.households.addresses import addresses_of
 from marketplace.messages.operations import Recipient, link_to, tell
@@ -152,9 +150,7 @@ def write(session: Session, by: Actor, now: datetime, slot_id: UUID, message_id:
         "sent_at": now,
         "standing": Standing.SHOWN,
     }
-    statement = insert(GroupMessage).values(row).on_conflict_do_nothing()
-    written = session.connection().execute(statement, execution_options={"preserve_rowcount": True})
-    if cast(CursorResult[None], written).rowcount:
+    if insert_once(session, GroupMessage, row):
         record(session, by, now, "write", "group_message", message_id, slot=str(slot_id))
         _tell_others(session, by, now, group)
 
@@ -216,19 +212,22 @@ def complain(session: Session, by: Actor, now: datetime, message_id: UUID, why: 
         "why": why.strip(),
         "made_at": now,
     }
-    # Whoever complains does not see complaints: nothing is read back.
-    statement = insert(Complaint).values(row).on_conflict_do_nothing()
-    made = session.connection().execute(statement, execution_options={"preserve_rowcount": True})
-    if not cast(CursorResult[None], made).rowcount:
+    if not insert_once(session, Complaint, row):
         return
     if message.standing == Standing.SHOWN:
         message.standing = Standing.REPORTED
     record(session, by, now, "complain", "group_message", message_id)
     session.flush()
-    for user in _officers(session, by.municipality_id):
+    for user in list_staff(session, by.municipality_id, (Role.OFFICER,)):
         values = {"url": link_to(f"/comune/messaggi/{message_id}")}
         to = Recipient(user.email, user.locale)
         tell(session, by.municipality_id, now, to, f"complaint {message_id} {user.id}", *TO_CHECK, values)
+
+
+def count_to_check(session: Session, by: Actor) -> int:
+    """How many messages wait for an officer."""
+    reported = (GroupMessage.municipality_id == by.municipality_id, GroupMessage.standing == Standing.REPORTED)
+    return session.exec(select(func.count()).where(*reported)).one()
 
 
 def list_to_check(session: Session, by: Actor) -> list[Case]:
@@ -322,17 +321,3 @@ def _group_of(session: Session, by: Actor, now: datetime, slot_id: UUID) -> _Gro
     if not (is_provider or by.household_id in group.households):
         raise NotFound
     return group
-
-
-def _officers(session: Session, municipality_id: str) -> Iterable[User]:
-    return session.exec(
-        select(User)
-        .join(Appointment, col(Appointment.user_id) == User.id)
-        .where(
-            Appointment.municipality_id == municipality_id,
-            Appointment.role == Role.OFFICER,
-            col(Appointment.ended_at).is_(None),
-            col(User.active),
-        )
-        .order_by(col(User.id))
-    ).all()

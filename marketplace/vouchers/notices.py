@@ -5,9 +5,10 @@ from datetime import date, datetime
 from uuid import UUID
 
 from babel.dates import format_date
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
-from marketplace.accounts.models import Appointment, Role, User
+from marketplace.accounts.models import Role
+from marketplace.accounts.operations import list_staff
 from marketplace.households.addresses import addresses_of
 from marketplace.households.models import Household
 from marketplace.messages.operations import Recipient, tell
@@ -77,18 +78,7 @@ def tell_entitled(session: Session, now: datetime, ranks: Collection[VoucherRank
 
 def tell_budget(session: Session, now: datetime, programme: Programme, week: date, percent: int) -> None:
     """Tell the officers of the municipality that a programme's week has reached a percentage."""
-    officers = session.exec(
-        select(User.email, User.locale)
-        .join(Appointment, col(Appointment.user_id) == col(User.id))
-        .where(
-            Appointment.municipality_id == programme.municipality_id,
-            Appointment.role == Role.OFFICER,
-            col(Appointment.ended_at).is_(None),
-            col(User.active),
-        )
-        .order_by(User.email)
-    ).all()
-    for email, locale in officers:
-        values = {"name": programme.name, "percent": percent, "day": format_date(week, DAY, locale=locale)}
-        key = f"budget {programme.id} {percent} {week} {email}"[:200]
-        tell(session, programme.municipality_id, now, Recipient(email, locale), key, *BUDGET, values)
+    for officer in list_staff(session, programme.municipality_id, (Role.OFFICER,)):
+        values = {"name": programme.name, "percent": percent, "day": format_date(week, DAY, locale=officer.locale)}
+        key = f"budget {programme.id} {percent} {week} {officer.email}"[:200]
+        tell(session, programme.municipality_id, now, Recipient(officer.email, officer.locale), key, *BUDGET, values)

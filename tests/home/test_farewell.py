@@ -19,11 +19,11 @@ from marketplace.slots.models import ProposalState
 from marketplace.statements.models import MonthClosing, Statement, StatementState
 from marketplace.talk import operations as talk
 from tests.city import CITY, NOW, Group, add_need, family_of, proposal_of, proposed, the_slot
-from tests.slots.conftest import Confirm, city, confirm  # noqa: F401 - fixtures
+from tests.slots.conftest import Confirm
 
 
 @pytest.fixture
-def family(city: Session) -> tuple[Session, Actor]:  # noqa: F811
+def family(city: Session) -> tuple[Session, Actor]:
     """n1's family with an account, an open need, and nothing else."""
     need = add_need(city, "n1", notes="allergica alle noci")
     user = add_user(city, NOW, "anna@example.org", "Anna Verdi")
@@ -90,8 +90,8 @@ def test_an_account_with_another_role_stays(family: tuple[Session, Actor]) -> No
 
 
 def test_a_group_is_left_with_its_notice_and_the_month_waited_for(
-    city: Session,  # noqa: F811
-    confirm: Confirm,  # noqa: F811
+    city: Session,
+    confirm: Confirm,
 ) -> None:
     add_need(city, "n1")
     add_need(city, "n2")
@@ -115,7 +115,7 @@ def test_a_group_is_left_with_its_notice_and_the_month_waited_for(
     assert "Figlion2" in found
 
 
-def test_a_proposal_is_declined(city: Session) -> None:  # noqa: F811
+def test_a_proposal_is_declined(city: Session) -> None:
     add_need(city, "n1")
     proposed(city, [Group(["n1"])])
     say_farewell(city, family_of(proposal_of(city, "n1")), NOW)

@@ -15,13 +15,13 @@ from marketplace.slots.models import Meeting, Presence
 from marketplace.talk.feedback import Rating, list_feedback, list_to_rate, rate, rating_of
 from marketplace.talk.models import Feedback
 from tests.city import CITY, Group, add_need, family_of, membership_of, proposal_of, provider_of, the_slot
-from tests.slots.conftest import Confirm, city, confirm  # noqa: F401 - fixtures
+from tests.slots.conftest import Confirm
 
 CODES = ("n1", "n2")
 
 
 @pytest.fixture
-def held(city: Session, confirm: Confirm) -> tuple[Session, date, datetime]:  # noqa: F811
+def held(city: Session, confirm: Confirm) -> tuple[Session, date, datetime]:
     """A group whose first meeting n1 came to and n2 did not; its month, and an instant of the next."""
     for code in CODES:
         add_need(city, code)

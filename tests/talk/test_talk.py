@@ -17,13 +17,13 @@ from marketplace.slots.models import Slot, SlotState
 from marketplace.talk import operations
 from marketplace.talk.models import Complaint, GroupMessage, Standing
 from tests.city import CITY, NOW, Group, add_need, family_of, proposal_of, provider_of, the_slot
-from tests.slots.conftest import Confirm, city, confirm  # noqa: F401 - fixtures
+from tests.slots.conftest import Confirm
 
 LATER = NOW + timedelta(minutes=5)
 
 
 @pytest.fixture
-def group(city: Session, confirm: Confirm) -> Session:  # noqa: F811
+def group(city: Session, confirm: Confirm) -> Session:
     """n1 and n2 in a confirmed group, an officer in the town hall."""
     for code in ("n1", "n2"):
         add_need(city, code)
