@@ -107,6 +107,11 @@ class Entry:
             raise UnbalancedError(f"entry {self.key}: {fault}")
 
 
+def moved_cents(entry: Entry) -> int:
+    """What an entry moves: the sum of its debits."""
+    return sum(one.amount_cents for one in entry.postings if one.amount_cents > 0)
+
+
 def imbalance(postings: Iterable[Posting]) -> str | None:
     """What is wrong with an entry's postings, or None: two or more, none zero, the sum zero."""
     amounts = [posting.amount_cents for posting in postings]

@@ -17,13 +17,12 @@ from marketplace.documents.forms import TaxProfileForm
 from marketplace.documents.issuing import certificate_so_far
 from marketplace.documents.libretto import libretto_uses
 from marketplace.documents.models import Document, DocumentKind
-from marketplace.errors import NotFound
 from marketplace.households.models import Household
 from marketplace.providers.models import Provider
 from marketplace.slots.calendar import local_day
 from marketplace.statements.forms import month_from
 from marketplace.statements.models import MonthClosing
-from marketplace.statements.operations import find_closing
+from marketplace.statements.operations import get_closing
 from marketplace.statements.queries import get_statement
 from marketplace.statements.settlements import find_settlement, owed_by_municipality
 from marketplace.web import actor, allow, id_from, now
@@ -207,10 +206,7 @@ def settlement_csv(month: str) -> Response:
 
 
 def _closing(month: str) -> MonthClosing:
-    closing = find_closing(db.session, actor().municipality_id, month_from(month))
-    if closing is None:
-        raise NotFound
-    return closing
+    return get_closing(db.session, actor().municipality_id, month_from(month))
 
 
 def _payer(document: Document) -> str:

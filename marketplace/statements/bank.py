@@ -30,8 +30,15 @@ from marketplace.statements.models import (
     StatementState,
 )
 from marketplace.statements.payments import settle_payment
-from marketplace.statements.posting import post
-from marketplace.statements.settlements import find_settlement, owed_by_municipality, settle_month
+from marketplace.statements.posting import Deed, post
+from marketplace.statements.settlements import (
+    NothingToPay,
+    find_settlement,
+    owed_by_municipality,
+    paid_by_bank,
+    post_paid,
+    settle_month,
+)
 from marketplace.words import N_
 
 OPEN = (PaymentState.DUE, PaymentState.FAILED)
@@ -178,13 +185,17 @@ def book_to_family(
     session: Session, now: datetime, row: BankRow, statement: Statement, asked: Sequence[Payment] = ()
 ) -> None:
     """The money is the family's: what is asked and fits is paid, anything else is a credit."""
-    city, payer = row.municipality_id, ledger.family(str(statement.household_id))
-    post(session, city, ledger.bank_transfer_received(str(row.id), city, payer, row.cents), now, row.booked_on)
+    post(session, row.municipality_id, _credit_entry(row, statement), now, row.booked_on)
     row.state, row.matched_to, row.why = BankState.MATCHED, f"statement:{statement.id}", ""
     session.flush()
     for payment in asked:
         payment.bank_line_id = row.id
         settle_payment(session, payment, now)
+
+
+def _credit_entry(row: BankRow, statement: Statement) -> ledger.Entry:
+    payer = ledger.family(str(statement.household_id))
+    return ledger.bank_transfer_received(str(row.id), row.municipality_id, payer, row.cents)
 
 
 def _match_month(session: Session, by: Actor, now: datetime, row: BankRow, month: date) -> None:
@@ -216,21 +227,51 @@ def list_unmatched(session: Session, municipality_id: str) -> list[BankRow]:
     )
 
 
-def credit_line(session: Session, by: Actor, now: datetime, line_id: UUID, year: int, number: int) -> None:
-    """An officer says whose a line is: it is booked to the statement's family, and pays what it fits."""
-    row = session.get(BankRow, (by.municipality_id, line_id), with_for_update=True, populate_existing=True)
+def preview_credit(session: Session, municipality_id: str, line_id: UUID, year: int, number: int) -> Deed:
+    """What crediting a line to a statement's family will post, and whether it pays the statement."""
+    row, statement = _line_and_statement(session, municipality_id, line_id, year, number)
+    return _credit_deed(row, statement, _paid_by(session, row, statement))
+
+
+def credit_line(
+    session: Session, by: Actor, now: datetime, line_id: UUID, year: int, number: int, shown: str | None = None
+) -> None:
+    """An officer says whose a line is: it is booked to the statement's family, as `shown`, and pays what it fits."""
+    row, statement = _line_and_statement(session, by.municipality_id, line_id, year, number)
+    asked = _paid_by(session, row, statement)
+    _credit_deed(row, statement, asked).check_shown(shown)
+    row.notice = next(_notices(session, row), "")
+    book_to_family(session, now, row, statement, asked)
+    record(session, by, now, "credit_bank_line", "bank_line", row.id, cents=row.cents)
+
+
+def _line_and_statement(
+    session: Session, municipality_id: str, line_id: UUID, year: int, number: int
+) -> tuple[BankRow, Statement]:
+    """A line that is nobody's yet, locked, and the statement of a number; raises UnknownStatement."""
+    row = session.get(BankRow, (municipality_id, line_id), with_for_update=True, populate_existing=True)
     statement = session.exec(
         select(Statement).where(
-            Statement.municipality_id == by.municipality_id, Statement.year == year, Statement.number == number
+            Statement.municipality_id == municipality_id, Statement.year == year, Statement.number == number
         )
     ).first()
     if row is None or row.state != BankState.UNMATCHED or statement is None:
         raise UnknownStatement
-    row.notice = next(_notices(session, row), "")
+    return row, statement
+
+
+def _paid_by(session: Session, row: BankRow, statement: Statement) -> Sequence[Payment]:
+    """The payments of a statement that a line pays: all that is open, where its amount is theirs to the cent."""
     asked = _open_payments(session, statement)
     fits = statement.state != StatementState.WRITTEN_OFF and sum(one.cents for one in asked) == row.cents
-    book_to_family(session, now, row, statement, asked if fits else ())
-    record(session, by, now, "credit_bank_line", "bank_line", row.id, cents=row.cents)
+    return asked if fits else ()
+
+
+def _credit_deed(row: BankRow, statement: Statement, asked: Sequence[Payment]) -> Deed:
+    then = N_("L'importo non è quello che l'estratto chiede: diventa un credito della famiglia.")
+    if asked:
+        then = N_("L'estratto risulta pagato, e la parte dei professionisti si paga con bonifico.")
+    return Deed((_credit_entry(row, statement),), N_("Subito"), (then,))
 
 
 class UnknownStatement(Rejected):
@@ -255,18 +296,26 @@ def list_payouts_by_bank(session: Session, municipality_id: str) -> list[tuple[P
     return list(rows)
 
 
-def record_payouts_by_bank(session: Session, by: Actor, now: datetime) -> int:
-    """The treasury paid what `list_payouts_by_bank` lists and is due; how many."""
-    city, done = by.municipality_id, 0
+def _due_by_bank(session: Session, municipality_id: str, today: date) -> list[Payout]:
+    return [payout for payout, _ in list_payouts_by_bank(session, municipality_id) if payout.due_on <= today]
+
+
+def preview_payouts_by_bank(session: Session, municipality_id: str, today: date) -> Deed:
+    """What recording the treasury's transfers will post: an entry for each payout that is due."""
+    payouts = _due_by_bank(session, municipality_id, today)
+    if not payouts:
+        raise NothingToPay
+    return paid_by_bank(payouts)
+
+
+def record_payouts_by_bank(session: Session, by: Actor, now: datetime, shown: str | None = None) -> int:
+    """The treasury paid what `list_payouts_by_bank` lists and is due, as `shown`; how many."""
+    city = by.municipality_id
     session.connection().execute(
         text("select pg_advisory_xact_lock(hashtext('bank payouts'), hashtext(:city))"), {"city": city}
     )
-    for payout, provider in list_payouts_by_bank(session, city):
-        if payout.due_on <= local_day(now):
-            payee = ledger.provider(str(provider.id))
-            post(session, city, ledger.paid_by_bank(str(payout.id), city, payee, payout.due_cents), now, local_day(now))
-            payout.paid_at = now
-            done += 1
-    record(session, by, now, "record_payouts_by_bank", "payout", None, payouts=done)
+    payouts = _due_by_bank(session, city, local_day(now))
+    post_paid(session, now, payouts, shown)
+    record(session, by, now, "record_payouts_by_bank", "payout", None, payouts=len(payouts))
     session.flush()
-    return done
+    return len(payouts)

@@ -8,16 +8,14 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from billing.ledger import Account, Kind
 from marketplace.accounts.models import Role
 from marketplace.db import db
-from marketplace.errors import NotFound
 from marketplace.households.models import Household
-from marketplace.providers.models import Provider
 from marketplace.statements import contests, deeds, troubles, wording
-from marketplace.statements.deeds import Deed
 from marketplace.statements.forms import ContestAnswerForm, GiveBackForm
 from marketplace.statements.models import ContestState, Payment, Payout, Statement
+from marketplace.statements.posting import Deed
+from marketplace.statements.preview import say
 from marketplace.statements.queries import ContestFacts, subject_of_contest
 from marketplace.web import actor, allow, id_from, now
 from marketplace.words import N_
@@ -29,11 +27,6 @@ TITLES = {
     "sollecito": N_("Manda la lettera di sollecito"),
     "stralcio": N_("Passa il debito al fondo di garanzia"),
     "rimborso": N_("Rimborsa un credito"),
-}
-ACCOUNTS = {
-    Kind.STRIPE_CLEARING: N_("Conto dei pagamenti online"),
-    Kind.GUARANTEE: N_("Fondo di garanzia"),
-    Kind.BANK: N_("Banca"),
 }
 
 
@@ -101,7 +94,8 @@ def _possible(found: Payment) -> list[str]:
 def preview(payment_id: str, name: str) -> str:
     """What a deed will post, and the button that does it."""
     found = _payment(payment_id)
-    return _say(TITLES[name], _preview(found, name), request.path, url_for("console.payment", payment_id=found.id))
+    back = url_for("console.payment", payment_id=found.id)
+    return say(TITLES[name], _preview(found, name), request.path, _above(), back=back)
 
 
 @blueprint.post("/pagamenti/<payment_id>/<any(riprova, sollecito):name>")
@@ -119,7 +113,7 @@ def push(payment_id: str, name: str) -> ResponseReturnValue:
 def write_off(payment_id: str) -> ResponseReturnValue:
     """The fund takes over."""
     found = _payment(payment_id)
-    deeds.write_off(db.session, actor(), now(), found)
+    deeds.write_off(db.session, actor(), now(), found, request.form.get("visto", ""))
     flash(_("Fatto: il debito è del fondo di garanzia."), "success")
     return redirect(url_for("console.payment", payment_id=found.id), code=303)
 
@@ -134,7 +128,7 @@ def preview_refund(payment_id: str) -> ResponseReturnValue:
         return render_template("statements/payment.html", **_facts(found), form=form), 422
     deed = deeds.preview_refund(db.session, found, form.cents)
     back = url_for("console.payment", payment_id=found.id)
-    return _say(TITLES["rimborso"], deed, request.path, back, {**form.kept, "chiave": str(uuid4())})
+    return say(TITLES["rimborso"], deed, request.path, _above(), {**form.kept, "chiave": str(uuid4())}, back)
 
 
 @blueprint.post("/pagamenti/<payment_id>/rimborso")
@@ -159,7 +153,7 @@ def preview_reversal(payout_id: str) -> str:
     cents = deeds.reclaimable_cents(db.session, payout)
     deed = deeds.preview_reversal(db.session, payout, cents)
     kept = {"importo": str(cents), "motivo": _("Compenso oltre il dovuto"), "chiave": str(uuid4())}
-    return _say(N_("Riprendi un compenso"), deed, request.path, url_for("console.payments"), kept)
+    return say(N_("Riprendi un compenso"), deed, request.path, _above(), kept)
 
 
 @blueprint.post("/compensi/<payout_id>/riprendi")
@@ -210,21 +204,5 @@ def _payout(payout_id: str) -> Payout:
     return deeds.get_payout(db.session, actor().municipality_id, id_from(payout_id))
 
 
-def _say(title: str, deed: Deed, action: str, back: str, kept: dict[str, str] | None = None) -> str:
-    postings = [(_name(one.account), one.amount_cents) for one in deed.entry.postings] if deed.entry else []
-    return render_template(
-        "statements/deed.html", title=title, deed=deed, postings=postings, action=action, back=back, kept=kept or {}
-    )
-
-
-def _name(account: Account) -> str:
-    """An account as people know it."""
-    city = actor().municipality_id
-    if account.kind is Kind.FAMILY:
-        family = db.session.get_one(Household, (city, id_from(account.owner)))
-        return str(_("Famiglia %(name)s", name=family.family_name))
-    if account.kind is Kind.PROVIDER:
-        return db.session.get_one(Provider, (city, id_from(account.owner))).name
-    if account.kind not in ACCOUNTS:
-        raise NotFound
-    return str(_(ACCOUNTS[account.kind]))
+def _above() -> tuple[str, str]:
+    return _("Pagamenti"), url_for("console.payments")

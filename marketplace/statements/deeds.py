@@ -1,7 +1,6 @@
 """What an officer does about money is said before it is done: the entry that is shown is the entry that is posted."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -32,7 +31,7 @@ from marketplace.statements.models import (
 )
 from marketplace.statements.payments import lock_payment, pay_now, statement_of
 from marketplace.statements.payouts import overpaid_cents
-from marketplace.statements.posting import balance_cents, post
+from marketplace.statements.posting import Deed, balance_cents, post
 from marketplace.statements.returns import record_refund
 from marketplace.words import N_
 
@@ -66,15 +65,6 @@ class NotOpen(Conflict):
     default = N_("Per questo pagamento non c'è niente da fare: è riuscito, è in corso o aspetta una decisione.")
 
 
-@dataclass(frozen=True, slots=True)
-class Deed:
-    """An action as it will be: `entry` None where nothing is booked; `when` and `then` are msgids."""
-
-    entry: ledger.Entry | None
-    when: str
-    then: tuple[str, ...] = ()
-
-
 # Another attempt, and the letter ------------------------------------------------------------------
 
 
@@ -83,7 +73,7 @@ def preview_retry(session: Session, payment: Payment) -> Deed:
     if payment.state not in (PaymentState.DUE, PaymentState.FAILED):
         raise NotOpen
     entry = ledger.payment_succeeded(TO_COME, ledger.family(str(payment.household_id)), payment.cents)
-    return Deed(entry, N_("Se l'addebito riesce"), (N_("Se non riesce, la famiglia riceve un messaggio."),))
+    return Deed((entry,), N_("Se l'addebito riesce"), (N_("Se non riesce, la famiglia riceve un messaggio."),))
 
 
 def retry(session: Session, by: Actor, now: datetime, payment: Payment) -> None:
@@ -100,7 +90,7 @@ def preview_reminder(session: Session, payment: Payment) -> Deed:
     if statement_of(session, payment).state != StatementState.OVERDUE:
         raise NotOpen
     then = (N_("Parte per e-mail: a chi non ne ha, scrivi tu. Dopo 30 giorni il debito può passare al fondo."),)
-    return Deed(None, N_("Subito"), then)
+    return Deed((), N_("Subito"), then)
 
 
 def remind(session: Session, by: Actor, now: datetime, payment: Payment) -> None:
@@ -141,22 +131,23 @@ def preview_write_off(session: Session, now: datetime, payment: Payment) -> Deed
         N_("L'estratto diventa stralciato e non si chiede più online: il debito è verso il Comune."),
         N_("I professionisti ricevono la loro parte con il prossimo versamento del Comune."),
     )
-    return Deed(ledger.borne_by_guarantee(str(statement.id), city, payer, cents), N_("Subito"), then)
+    return Deed((ledger.borne_by_guarantee(str(statement.id), city, payer, cents),), N_("Subito"), then)
 
 
-def write_off(session: Session, by: Actor, now: datetime, payment: Payment) -> None:
-    """The guarantee fund takes the debt over; once."""
+def write_off(session: Session, by: Actor, now: datetime, payment: Payment, shown: str | None = None) -> None:
+    """The guarantee fund takes the debt over, as it was `shown` (a deed's mark); once."""
     lock_payment(session, payment.municipality_id, payment.id)
     statement = statement_of(session, payment)
     if statement.state == StatementState.WRITTEN_OFF:
         return
     deed = preview_write_off(session, now, payment)
-    assert deed.entry is not None
+    deed.check_shown(shown)
+    [entry] = deed.entries
     for one in _asked(session, statement):
         one.state, one.next_attempt_on, one.updated_at = PaymentState.CANCELLED, None, now
     statement.state, statement.written_off_at = StatementState.WRITTEN_OFF, now
-    post(session, payment.municipality_id, deed.entry, now, local_day(now))
-    record(session, by, now, "write_off", "statement", statement.id, cents=deed.entry.postings[0].amount_cents)
+    post(session, payment.municipality_id, entry, now, local_day(now))
+    record(session, by, now, "write_off", "statement", statement.id, cents=entry.postings[0].amount_cents)
     session.flush()
 
 
@@ -192,7 +183,7 @@ def preview_refund(session: Session, payment: Payment, cents: int) -> Deed:
     if not 0 < cents <= most:
         raise AboveCredit(euros=_euros(most))
     entry = ledger.payment_returned(TO_COME, ledger.family(str(payment.household_id)), cents)
-    return Deed(entry, N_("Appena Stripe conferma"), (N_("La famiglia riceve il rimborso in 5-10 giorni."),))
+    return Deed((entry,), N_("Appena Stripe conferma"), (N_("La famiglia riceve il rimborso in 5-10 giorni."),))
 
 
 def refund(session: Session, by: Actor, now: datetime, payment: Payment, cents: int, reason: str, key: UUID) -> Refund:
@@ -273,7 +264,7 @@ def preview_reversal(session: Session, payout: Payout, cents: int) -> Deed:
         raise AboveOverpaid(euros=_euros(most))
     entry = ledger.transfer_reversed(TO_COME, ledger.provider(str(payout.provider_id)), cents)
     then = (N_("Se non lo riprendi, i prossimi compensi sono più bassi fino a pareggiare."),)
-    return Deed(entry, N_("Appena Stripe conferma"), then)
+    return Deed((entry,), N_("Appena Stripe conferma"), then)
 
 
 def reverse(session: Session, by: Actor, now: datetime, payout: Payout, cents: int, reason: str, key: UUID) -> Reversal:

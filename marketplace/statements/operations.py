@@ -18,7 +18,7 @@ from billing.ledger import Entry, guarantee
 from marketplace.accounts.models import Actor, Role
 from marketplace.accounts.operations import record
 from marketplace.accounts.policy import get_policy
-from marketplace.errors import Rejected
+from marketplace.errors import NotFound, Rejected
 from marketplace.jobs import defer, job
 from marketplace.slots.calendar import local_day
 from marketplace.slots.models import Meeting
@@ -50,6 +50,14 @@ def find_closing(session: Session, municipality_id: str, month: date) -> MonthCl
     return session.exec(
         select(MonthClosing).where(MonthClosing.municipality_id == municipality_id, MonthClosing.month == month)
     ).first()
+
+
+def get_closing(session: Session, municipality_id: str, month: date) -> MonthClosing:
+    """The closing of a month; raises NotFound while it is open."""
+    closing = find_closing(session, municipality_id, month)
+    if closing is None:
+        raise NotFound
+    return closing
 
 
 def check_month(month: date, now: datetime) -> None:

@@ -1,7 +1,9 @@
 """An entry is written once: its business key is unique, and writing it again changes nothing."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -12,7 +14,35 @@ from sqlmodel import Session, col, select
 from uuid_utils.compat import uuid7
 
 from billing import ledger
+from marketplace.errors import Conflict
 from marketplace.statements.models import LedgerEntry, Posting
+from marketplace.words import N_
+
+
+class ShownOtherwise(Conflict):
+    """What would be posted is not what the page showed."""
+
+    default = N_("Nel frattempo la scrittura è cambiata: torna indietro e guarda di nuovo che cosa verrà scritto.")
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """An action about money as it will be: its entries, `when` they are written, and what follows (both msgids)."""
+
+    entries: tuple[ledger.Entry, ...]
+    when: str
+    then: tuple[str, ...] = ()
+
+    @property
+    def mark(self) -> str:
+        """Names what the page said and nothing else: the page hands it back with the confirmation."""
+        entries = [[one.key, [[str(of.account), of.amount_cents] for of in one.postings]] for one in self.entries]
+        return hashlib.sha256(json.dumps([entries, self.then]).encode()).hexdigest()[:32]
+
+    def check_shown(self, mark: str | None) -> None:
+        """Raises ShownOtherwise where a page showed other entries; `mark` is None where no page was shown."""
+        if mark is not None and mark != self.mark:
+            raise ShownOtherwise
 
 
 def post(session: Session, municipality_id: str, entry: ledger.Entry, now: datetime, booked_on: date) -> bool:

@@ -1,5 +1,6 @@
 """What a municipality owes for a closed month comes in once, and goes out to the providers whose hours it paid."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from marketplace.errors import Conflict, Rejected
 from marketplace.providers.models import Provider
 from marketplace.slots.calendar import local_day
 from marketplace.statements.models import MonthClosing, Payout, Settlement
-from marketplace.statements.posting import post
+from marketplace.statements.posting import Deed, post
 from marketplace.words import N_
 
 # Entries of what was billed, corrected, written off or kept by Stripe in a settled month or in :month.
@@ -71,26 +72,48 @@ def find_settlement(session: Session, closing: MonthClosing) -> Settlement | Non
     ).first()
 
 
-def settle_month(session: Session, by: Actor, now: datetime, closing: MonthClosing) -> Settlement:
-    """Record that the municipality's transfer for a month came in; each provider's part is then due to it by bank."""
+class NothingToPay(Conflict):
+    """There is no transfer to providers that is due and not recorded."""
+
+    default = N_("Nessun compenso aspetta un bonifico: sono già tutti registrati, o non ancora dovuti.")
+
+
+def preview_settlement(session: Session, closing: MonthClosing) -> Deed:
+    """What the municipality's transfer for a month posts: an entry for each programme, and for the fund."""
     if find_settlement(session, closing) is not None:
         raise AlreadySettled
     city = closing.municipality_id
     owed = owed_by_municipality(session, city, closing.month)
     if not owed:
         raise NothingToSettle
+    entries = tuple(
+        ledger.bank_transfer_received(f"{closing.month:%Y-%m}:{account}", city, account, cents)
+        for account, cents in owed.items()
+    )
+    return Deed(entries, N_("Subito"), (N_("Poi si possono pagare con bonifico i professionisti, per la loro parte."),))
+
+
+def settle_month(
+    session: Session, by: Actor, now: datetime, closing: MonthClosing, shown: str | None = None
+) -> Settlement:
+    """Record that the municipality's transfer for a month came in; each provider's part is then due to it by bank.
+
+    `shown` is the mark of the deed that the officer saw; None where the bank's own line says so.
+    """
+    deed = preview_settlement(session, closing)
+    deed.check_shown(shown)
+    city = closing.municipality_id
     settlement = Settlement(
         municipality_id=city,
         closing_id=closing.id,
-        paid_cents=sum(owed.values()),
+        paid_cents=sum(ledger.moved_cents(entry) for entry in deed.entries),
         settled_at=now,
         settled_by=by.user_id,
     )
     session.add(settlement)
     session.flush()
-    for account, cents in owed.items():
-        key = f"{closing.month:%Y-%m}:{account}"
-        post(session, city, ledger.bank_transfer_received(key, city, account, cents), now, local_day(now))
+    for entry in deed.entries:
+        post(session, city, entry, now, local_day(now))
     session.add_all(
         Payout(
             municipality_id=city,
@@ -165,17 +188,44 @@ def list_bank_payouts(session: Session, settlement: Settlement) -> list[tuple[Pa
     return list(rows)
 
 
-def record_bank_payouts(session: Session, by: Actor, now: datetime, settlement: Settlement) -> int:
+def _not_recorded(session: Session, settlement: Settlement) -> list[Payout]:
+    return [payout for payout, _ in list_bank_payouts(session, settlement) if payout.paid_at is None]
+
+
+def preview_bank_payouts(session: Session, settlement: Settlement) -> Deed:
+    """What a settled month's transfers to providers post: an entry for each that is not recorded yet."""
+    payouts = _not_recorded(session, settlement)
+    if not payouts:
+        raise NothingToPay
+    return paid_by_bank(payouts)
+
+
+def paid_by_bank(payouts: Sequence[Payout]) -> Deed:
+    """That the treasury paid these providers."""
+    entries = tuple(
+        ledger.paid_by_bank(str(one.id), one.municipality_id, ledger.provider(str(one.provider_id)), one.due_cents)
+        for one in payouts
+    )
+    return Deed(entries, N_("Subito"), (N_("I bonifici li fa la tesoreria: qui si scrive solo che sono partiti."),))
+
+
+def record_bank_payouts(
+    session: Session, by: Actor, now: datetime, settlement: Settlement, shown: str | None = None
+) -> int:
     """Record that the treasury made a settled month's transfers to providers; how many were not recorded before."""
-    city, done = settlement.municipality_id, 0
-    for payout, _ in list_bank_payouts(session, settlement):
-        if payout.paid_at is None:
-            payee = ledger.provider(str(payout.provider_id))
-            entry = ledger.paid_by_bank(str(payout.id), city, payee, payout.due_cents)
-            post(session, city, entry, now, local_day(now))
-            payout.paid_at = now
-            done += 1
-    if done:
-        record(session, by, now, "record_bank_payouts", "settlement", settlement.id, payouts=done)
+    session.refresh(settlement, with_for_update=True)
+    payouts = _not_recorded(session, settlement)
+    post_paid(session, now, payouts, shown)
+    if payouts:
+        record(session, by, now, "record_bank_payouts", "settlement", settlement.id, payouts=len(payouts))
     session.flush()
-    return done
+    return len(payouts)
+
+
+def post_paid(session: Session, now: datetime, payouts: Sequence[Payout], shown: str | None) -> None:
+    """Book payouts as paid by the treasury, as they were `shown`."""
+    deed = paid_by_bank(payouts)
+    deed.check_shown(shown)
+    for payout, entry in zip(payouts, deed.entries, strict=True):
+        post(session, payout.municipality_id, entry, now, local_day(now))
+        payout.paid_at = now

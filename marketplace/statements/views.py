@@ -36,7 +36,7 @@ from marketplace.statements import (
 from marketplace.statements.audit import audit
 from marketplace.statements.earnings import get_earnings
 from marketplace.statements.forms import ContestForm, month_from, month_name
-from marketplace.statements.models import MonthClosing, Statement
+from marketplace.statements.models import Statement
 from marketplace.statements.nightly import at_stripe, last_check
 from marketplace.web import actor, allow, id_from, now, public
 from marketplace.words import N_
@@ -299,13 +299,6 @@ def month_page(month: str) -> str:
     )
 
 
-def _closing(month: str) -> MonthClosing:
-    closing = operations.find_closing(db.session, actor().municipality_id, month_from(month))
-    if closing is None:
-        raise NotFound
-    return closing
-
-
 @blueprint.post("/comune/rendiconti/<month>/chiudi")
 @allow(Role.OFFICER)
 def close_month(month: str) -> ResponseReturnValue:
@@ -320,7 +313,7 @@ def close_month(month: str) -> ResponseReturnValue:
 @allow(Role.OFFICER)
 def month_csv(month: str) -> Response:
     """A closed month's lines."""
-    closing = _closing(month)
+    closing = operations.get_closing(db.session, actor().municipality_id, month_from(month))
     lines = queries.month_lines(db.session, closing.municipality_id, closing.month)
     return download(documents.month_csv(lines), CSV, f"rendiconto-{month}.csv")
 
@@ -329,32 +322,12 @@ def month_csv(month: str) -> Response:
 @allow(Role.OFFICER)
 def payouts_csv(month: str) -> Response:
     """The bank transfers to providers of a settled month."""
-    settlement = settlements.find_settlement(db.session, _closing(month))
+    closing = operations.get_closing(db.session, actor().municipality_id, month_from(month))
+    settlement = settlements.find_settlement(db.session, closing)
     if settlement is None:
         raise NotFound
     payouts = settlements.list_bank_payouts(db.session, settlement)
     return download(documents.payouts_csv(payouts), CSV, f"bonifici-{month}.csv")
-
-
-@blueprint.post("/comune/rendiconti/<month>/versamento")
-@allow(Role.OFFICER)
-def settle_month(month: str) -> ResponseReturnValue:
-    """Record that the municipality's transfer came in."""
-    settlements.settle_month(db.session, actor(), now(), _closing(month))
-    flash(_("Versamento registrato: ora si possono pagare i professionisti."), "success")
-    return redirect(url_for("statements.month_page", month=month), code=303)
-
-
-@blueprint.post("/comune/rendiconti/<month>/bonifici")
-@allow(Role.OFFICER)
-def record_payouts(month: str) -> ResponseReturnValue:
-    """Record that the treasury paid the providers."""
-    settlement = settlements.find_settlement(db.session, _closing(month))
-    if settlement is None:
-        raise NotFound
-    settlements.record_bank_payouts(db.session, actor(), now(), settlement)
-    flash(_("Bonifici registrati."), "success")
-    return redirect(url_for("statements.month_page", month=month), code=303)
 
 
 @blueprint.get("/comune/registro")

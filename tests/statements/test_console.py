@@ -12,10 +12,21 @@ from sqlalchemy import create_engine
 from sqlmodel import Session, select
 
 from marketplace.accounts.models import PolicyVersion, Role
+from marketplace.households.models import Household
 from marketplace.installation import Installation
 from marketplace.slots.models import Presence
-from marketplace.statements import console, gateways, views
-from marketplace.statements.models import BankRow, Contest, Payment, PaymentState, Refund, Statement, StatementState
+from marketplace.statements import console, gateways, treasury, views
+from marketplace.statements.models import (
+    BankRow,
+    BankState,
+    Contest,
+    Payment,
+    PaymentState,
+    Posting,
+    Refund,
+    Statement,
+    StatementState,
+)
 from marketplace.statements.operations import close_month
 from marketplace.web import Application
 from tests.billing.test_bank import BOMB, camt, entry
@@ -46,16 +57,32 @@ def on(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Call it with an instant: the pages' now."""
 
     def set_now(at: object) -> None:
-        for module in (views, console):
+        for module in (views, console, treasury):
             monkeypatch.setattr(module, "now", lambda: at)
 
     return set_now
 
 
-def key_of(page: str) -> str:
-    found = re.search(r'name="chiave" value="([^"]+)"', page)
+def key_of(page: str, name: str = "chiave") -> str:
+    found = re.search(rf'name="{name}" value="([^"]+)"', page)
     assert found is not None
     return found[1]
+
+
+def mark_of(page: str) -> dict[str, str]:
+    """What the page before a deed hands back, so that nothing else than what it showed is posted."""
+    return {"visto": key_of(page, "visto")}
+
+
+def lines_of(page: str) -> list[list[str]]:
+    """The table of the page before a deed: account, debit, credit."""
+    rows = re.findall(r'<tr role="row">(.*?)</tr>', page.partition("<tbody")[2].partition("</tbody>")[0], re.DOTALL)
+    cells = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in rows]
+    return [[cell.strip().replace("\xa0", " ") for cell in row] for row in cells]
+
+
+def written(session: Session) -> int:
+    return len(session.exec(select(Posting)).all())
 
 
 def officer(app: Application, session: Session) -> FlaskClient:
@@ -86,7 +113,8 @@ def test_a_late_payment_is_tried_reminded_and_written_off_each_after_its_preview
     assert "Fondo di garanzia" in said and "Famiglia" in said and said.count("108,00") == 2
     session.expire_all()
     assert session.get_one(Payment, (CITY, payment.id)).state == PaymentState.FAILED  # looking changes nothing
-    assert browser.post(f"{here}/stralcio").status_code == 303
+    assert browser.post(f"{here}/stralcio").status_code == 409  # nobody saw what it writes
+    assert browser.post(f"{here}/stralcio", data=mark_of(said)).status_code == 303
     session.expire_all()
     assert session.exec(select(Statement)).one().state == StatementState.WRITTEN_OFF
     assert "None" not in browser.get(here).text
@@ -160,10 +188,12 @@ def test_a_family_contests_a_line_and_the_officer_answers(
 
 
 def test_a_bank_file_is_read_on_its_page_and_its_lines_are_matched_by_number(
-    app: Application, session: Session, stand_in: StandIn
+    app: Application, session: Session, stand_in: StandIn, on: Callable[..., None]
 ) -> None:
     city = build(session)
-    _, payment = one_family(city, stand_in, choice=None)
+    group, payment = one_family(city, stand_in, choice=None)
+    provider = group.provider.name
+    payer = f"Famiglia {session.get_one(Household, (CITY, payment.household_id)).family_name}"
     session.add(
         PolicyVersion(
             municipality_id=CITY,
@@ -185,10 +215,46 @@ def test_a_bank_file_is_read_on_its_page_and_its_lines_are_matched_by_number(
     page = browser.get("/comune/banca").text
     assert "Per la nonna" in page and "nessuna causale nota" in page
     line = session.exec(select(BankRow)).one()
-    assert browser.post(f"/comune/banca/movimenti/{line.id}", data={"estratto": "uno"}).status_code == 422
-    assert browser.post(f"/comune/banca/movimenti/{line.id}", data={"estratto": "1/2026"}).status_code == 303
+    here, whose = f"/comune/banca/movimenti/{line.id}", {"estratto": "1/2026"}
+    assert browser.get(here, query_string={"estratto": "uno"}).status_code == 422
+    assert browser.get(here, query_string={"estratto": "9/2026"}).status_code == 422
+    before = written(session)
+    said = browser.get(here, query_string=whose).text
+    assert lines_of(said) == [["Banca", "108,00 €", ""], [payer, "", "108,00 €"]] and "risulta pagato" in said
+    session.expire_all()
+    assert (written(session), session.get_one(BankRow, (CITY, line.id)).state) == (before, BankState.UNMATCHED)
+    assert browser.post(here, data=whose).status_code == 409
+    assert browser.post(here, data=whose | mark_of(said)).status_code == 303
     session.expire_all()
     assert session.get_one(Payment, (CITY, payment.id)).state == PaymentState.SUCCEEDED
+    assert "Registra come pagati" not in browser.get("/comune/banca").text  # not due yet
+    assert browser.get("/comune/banca/compensi").status_code == 409
+    on(DUE + timedelta(days=8))
     page = browser.get("/comune/banca").text
     assert "Registra come pagati" in page and "None" not in page
-    assert browser.post("/comune/banca/compensi").status_code == 303
+    before = written(session)
+    said = browser.get("/comune/banca/compensi").text
+    assert lines_of(said) == [[provider, "108,00 €", ""], ["Banca", "", "108,00 €"]]
+    session.expire_all()
+    assert written(session) == before
+    assert browser.post("/comune/banca/compensi", data={"visto": "altro"}).status_code == 409
+    assert browser.post("/comune/banca/compensi", data=mark_of(said)).status_code == 303
+    assert browser.post("/comune/banca/compensi", data=mark_of(said)).status_code == 409
+    session.expire_all()
+    assert written(session) == before + 2
+
+
+def test_a_line_of_another_amount_is_said_to_be_a_credit_before_it_is_one(
+    app: Application, session: Session, stand_in: StandIn
+) -> None:
+    city = build(session)
+    _, payment = one_family(city, stand_in, choice=None)
+    session.commit()
+    browser = officer(app, session)
+    browser.post("/comune/banca", data={"file": (io.BytesIO(camt(entry("8.00", text="Per la nonna"))), "a.xml")})
+    here = f"/comune/banca/movimenti/{session.exec(select(BankRow)).one().id}"
+    said = browser.get(here, query_string={"estratto": "1/2026"}).text
+    assert "diventa un credito" in said and "risulta pagato" not in said
+    session.get_one(Payment, (CITY, payment.id)).cents = 800  # meanwhile it would pay the statement
+    session.commit()
+    assert browser.post(here, data={"estratto": "1/2026"} | mark_of(said)).status_code == 409

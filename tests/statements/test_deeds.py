@@ -23,7 +23,7 @@ from marketplace.statements.models import (
     StatementState,
 )
 from marketplace.statements.operations import close_month
-from marketplace.statements.posting import balance_cents
+from marketplace.statements.posting import Deed, balance_cents
 from marketplace.statements.settlements import list_bank_payouts, settle_month
 from tests.stand_in import StandIn
 from tests.statements.test_payments import DUE, collect, one_family, pay_out, take_events
@@ -49,9 +49,9 @@ def postings(session: Session, key: str) -> set[tuple[str, int]]:
     return {(one.account, one.cents) for one in rows}
 
 
-def shown(deed: deeds.Deed) -> set[tuple[str, int]]:
-    assert deed.entry is not None
-    return {(str(one.account), one.amount_cents) for one in deed.entry.postings}
+def shown(deed: Deed) -> set[tuple[str, int]]:
+    [entry] = deed.entries
+    return {(str(one.account), one.amount_cents) for one in entry.postings}
 
 
 def clean(city: City, stand_in: StandIn) -> bool:

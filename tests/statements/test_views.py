@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ import pypdf
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 from werkzeug.test import TestResponse
 
 from marketplace import jobs, web
@@ -30,7 +31,7 @@ from marketplace.installation import Installation
 from marketplace.slots.models import Presence
 from marketplace.statements import gateways
 from marketplace.statements.audit import audit
-from marketplace.statements.models import MonthClosing, Payout, Statement, StripeEvent
+from marketplace.statements.models import LedgerEntry, MonthClosing, Payout, Posting, Statement, StripeEvent
 from marketplace.statements.operations import close_month
 from marketplace.web import Application
 from tests.stand_in import StandIn, running
@@ -89,6 +90,16 @@ def enter(
         cookie["_user_id"] = user.fs_uniquifier
         cookie["_fresh"] = True
     return client
+
+
+def entries(session: Session) -> dict[str, list[int]]:
+    """Every entry's cents, by its business key."""
+    session.expire_all()
+    found: dict[str, list[int]] = {}
+    rows = session.exec(select(LedgerEntry.business_key, Posting.cents).where(col(Posting.entry_id) == LedgerEntry.id))
+    for key, cents in rows:
+        found.setdefault(key, []).append(cents)
+    return found
 
 
 def closed(city: City) -> MonthClosing:
@@ -247,10 +258,27 @@ def test_a_closed_months_page_settles_and_exports(app: Application, town: City) 
         csv.reader(io.StringIO(browser.get("/comune/rendiconti/2026-11.csv").data.decode("utf-8-sig")), delimiter=";")
     )
     assert len(rows) == 13 and rows[0][0] == "estratto" and rows[1][0] == "1/2026"
-    assert browser.post("/comune/rendiconti/2026-11/versamento").status_code == 303
-    assert browser.post("/comune/rendiconti/2026-11/versamento").status_code == 409
-    assert "Registra i bonifici come pagati" in browser.get("/comune/rendiconti/2026-11").text
-    assert browser.post("/comune/rendiconti/2026-11/bonifici").status_code == 303
+    assert browser.post("/comune/rendiconti/2026-11/versamento").status_code == 409  # nobody saw what it writes
+    for deed, button, then in (
+        ("versamento", "Registra il versamento di", "Registra i bonifici come pagati"),
+        ("bonifici", "Registra i bonifici come pagati", "Pagato"),
+    ):
+        here = f"/comune/rendiconti/2026-11/{deed}"
+        assert button in browser.get("/comune/rendiconti/2026-11").text
+        before = entries(town.session)
+        said = browser.get(here).text
+        assert entries(town.session) == before and "Conferma" in said
+        mark = re.search(r'name="visto" value="([0-9a-f]+)"', said)
+        assert mark is not None
+        assert browser.post(here, data={"visto": mark[1]}).status_code == 303
+        new = {one: lines for one, lines in entries(town.session).items() if one not in before}
+        assert new and said.count('<th scope="row"') == (len(new) > 1) + sum(len(lines) for lines in new.values())
+        for line in (line for lines in new.values() for line in lines):
+            assert f"{abs(line) // 100},{abs(line) % 100:02d}" in said
+        assert browser.post(here, data={"visto": mark[1]}).status_code == 409
+        assert browser.get(here).status_code == 409
+        page = browser.get("/comune/rendiconti/2026-11").text
+        assert then in page and button not in page
     assert "Laura Neri" in browser.get("/comune/rendiconti/2026-11/bonifici.csv").data.decode("utf-8-sig")
     assert "2026-11" in browser.get("/comune/rendiconti").text
 
