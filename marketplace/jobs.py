@@ -33,7 +33,7 @@ ROOMS = (
     "marketplace.statements.operations",
     "marketplace.statements.events",
     "marketplace.statements.nightly",
-    "marketplace.statements.deeds",
+    "marketplace.statements.give_backs",
     "marketplace.documents.operations",
 )
 queue = procrastinate.App(connector=procrastinate.PsycopgConnector(), import_paths=ROOMS)

@@ -13,6 +13,7 @@ from marketplace.db import db
 from marketplace.households.models import Household
 from marketplace.statements import contests, deeds, troubles, wording
 from marketplace.statements.forms import ContestAnswerForm, GiveBackForm
+from marketplace.statements.give_backs import REFUND, REVERSAL
 from marketplace.statements.models import ContestState, Payment, Payout, Statement
 from marketplace.statements.posting import Deed
 from marketplace.statements.preview import say
@@ -63,7 +64,7 @@ def _facts(found: Payment) -> dict[str, Any]:
         "household": db.session.get_one(Household, (found.municipality_id, found.household_id)),
         "movements": troubles.list_movements(db.session, found),
         "event_words": wording.EVENTS,
-        "refundable_cents": deeds.refundable_cents(db.session, found),
+        "refundable_cents": REFUND.most_cents(db.session, found),
         "can": _possible(found),
         "titles": TITLES,
         "reason": wording.failure(found) if found.failure else "",
@@ -126,7 +127,7 @@ def preview_refund(payment_id: str) -> ResponseReturnValue:
     form = GiveBackForm(request.args)
     if not form.validate():
         return render_template("statements/payment.html", **_facts(found), form=form), 422
-    deed = deeds.preview_refund(db.session, found, form.cents)
+    deed = REFUND.preview(db.session, found, form.cents)
     back = url_for("console.payment", payment_id=found.id)
     return say(TITLES["rimborso"], deed, request.path, _above(), {**form.kept, "chiave": str(uuid4())}, back)
 
@@ -140,7 +141,7 @@ def refund(payment_id: str) -> ResponseReturnValue:
     if not form.validate():
         return render_template("statements/payment.html", **_facts(found), form=form), 422
     key = id_from(request.form.get("chiave", ""))
-    deeds.refund(db.session, actor(), now(), found, form.cents, form.motivo.data or "", key)
+    REFUND.ask(db.session, actor(), now(), found, form.cents, form.motivo.data or "", key)
     flash(_("Rimborso chiesto: qui vedi quando è fatto."), "success")
     return redirect(url_for("console.payments"), code=303)
 
@@ -150,8 +151,8 @@ def refund(payment_id: str) -> ResponseReturnValue:
 def preview_reversal(payout_id: str) -> str:
     """What taking back all that was too much will post."""
     payout = _payout(payout_id)
-    cents = deeds.reclaimable_cents(db.session, payout)
-    deed = deeds.preview_reversal(db.session, payout, cents)
+    cents = REVERSAL.most_cents(db.session, payout)
+    deed = REVERSAL.preview(db.session, payout, cents)
     kept = {"importo": str(cents), "motivo": _("Compenso oltre il dovuto"), "chiave": str(uuid4())}
     return say(N_("Riprendi un compenso"), deed, request.path, _above(), kept)
 
@@ -162,7 +163,7 @@ def reverse(payout_id: str) -> ResponseReturnValue:
     """Have Stripe take it back, once for each key."""
     payout = _payout(payout_id)
     cents, key = request.form.get("importo", type=int) or 0, id_from(request.form.get("chiave", ""))
-    deeds.reverse(db.session, actor(), now(), payout, cents, request.form.get("motivo", "")[:300], key)
+    REVERSAL.ask(db.session, actor(), now(), payout, cents, request.form.get("motivo", "")[:300], key)
     flash(_("Richiesta inviata: qui vedi quando è fatta."), "success")
     return redirect(url_for("console.payments"), code=303)
 

@@ -1,56 +1,31 @@
 """What an officer does about money is said before it is done: the entry that is shown is the entry that is posted."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from billing import ledger
-from billing.answers import GatewayError, GatewayUnavailableError
 from marketplace.accounts.models import Actor
 from marketplace.accounts.operations import record
-from marketplace.errors import Conflict, NotFound, Rejected
+from marketplace.errors import Conflict, NotFound
 from marketplace.households.models import Household
-from marketplace.jobs import defer, job
 from marketplace.messages.operations import Recipient, tell
 from marketplace.slots.calendar import local_day
-from marketplace.statements.gateways import AGAIN, gateway
 from marketplace.statements.models import (
     ASKED,
     Payment,
     PaymentState,
     Payout,
-    Refund,
-    RefundState,
-    Reversal,
     Statement,
     StatementState,
 )
 from marketplace.statements.payments import lock_payment, pay_now, statement_of
-from marketplace.statements.payouts import overpaid_cents
-from marketplace.statements.posting import Deed, balance_cents, post
-from marketplace.statements.returns import record_refund
+from marketplace.statements.posting import TO_COME, Deed, post
 from marketplace.words import N_
 
 GRACE_DAYS = 30
 """From the letter to the write-off."""
-TO_COME = "..."
-"""In an entry that is only shown: the id that Stripe will give."""
-
-
-class AboveCredit(Rejected):
-    """Only a credit is given back, and no more than was paid."""
-
-    default = N_("Si può rimborsare al massimo %(euros)s euro: il credito della famiglia, entro quello che ha pagato.")
-
-
-class AboveOverpaid(Rejected):
-    """Only what a provider had too much is taken back."""
-
-    default = N_("Si può riprendere al massimo %(euros)s euro: quello che il professionista ha avuto in più.")
 
 
 class NotYet(Conflict):
@@ -163,170 +138,6 @@ def _asked(session: Session, statement: Statement) -> list[Payment]:
     )
 
 
-# Refund of a credit -------------------------------------------------------------------------------
-
-
-def refundable_cents(session: Session, payment: Payment) -> int:
-    """The most that can be given back on a payment: the family's credit, within what was paid and not given back."""
-    if payment.state != PaymentState.SUCCEEDED or not payment.stripe_intent_id:
-        return 0
-    city = payment.municipality_id
-    credit = -balance_cents(session, city, ledger.family(str(payment.household_id)))
-    of_payment = payment.cents - _refunded(session, city, (RefundState.ASKED, RefundState.DONE), payment_id=payment.id)
-    on_its_way = _refunded(session, city, (RefundState.ASKED,), household_id=payment.household_id)
-    return max(0, min(credit - on_its_way, of_payment))
-
-
-def preview_refund(session: Session, payment: Payment, cents: int) -> Deed:
-    """Give back a part of a family's credit on the card or account that it paid with."""
-    most = refundable_cents(session, payment)
-    if not 0 < cents <= most:
-        raise AboveCredit(euros=_euros(most))
-    entry = ledger.payment_returned(TO_COME, ledger.family(str(payment.household_id)), cents)
-    return Deed((entry,), N_("Appena Stripe conferma"), (N_("La famiglia riceve il rimborso in 5-10 giorni."),))
-
-
-def refund(session: Session, by: Actor, now: datetime, payment: Payment, cents: int, reason: str, key: UUID) -> Refund:
-    """Ask for a refund, by a job; the same `key` again is the same refund."""
-    city = by.municipality_id
-    lock_payment(session, city, payment.id)
-    known = session.exec(select(Refund).where(Refund.municipality_id == city, Refund.request_key == key)).first()
-    if known is not None:
-        return known
-    preview_refund(session, payment, cents)
-    asked = Refund(
-        municipality_id=city,
-        payment_id=payment.id,
-        household_id=payment.household_id,
-        cents=cents,
-        reason=reason,
-        request_key=key,
-        asked_at=now,
-        asked_by=by.user_id,
-    )
-    session.add(asked)
-    session.flush()
-    record(session, by, now, "refund", "payment", payment.id, cents=cents)
-    defer(session, make_refund, city, refund_id=str(asked.id))
-    return asked
-
-
-@job("statements.refund", retry=AGAIN)
-def make_refund(session: Session, municipality_id: str, now: datetime, **arguments: Any) -> None:
-    """Have Stripe give a credit back, and write down how that stands."""
-    asked = session.get_one(Refund, (municipality_id, UUID(arguments["refund_id"])), with_for_update=True)
-    if asked.state != RefundState.ASKED:
-        return
-    payment = session.get_one(Payment, (municipality_id, asked.payment_id))
-    through = gateway()
-    made = _once(
-        asked,
-        lambda: through.refund(
-            f"refund-{asked.id}",
-            intent_id=payment.stripe_intent_id or "",
-            amount_cents=asked.cents,
-            municipality_id=municipality_id,
-        ),
-    )
-    if made is not None:
-        record_refund(session, municipality_id, now, payment.id, through.get_refund(made))
-
-
-def _refunded(session: Session, municipality_id: str, states: tuple[RefundState, ...], **where: UUID) -> int:
-    total = select(func.coalesce(func.sum(Refund.cents), 0)).where(
-        Refund.municipality_id == municipality_id, col(Refund.state).in_(states)
-    )
-    return int(session.exec(total.filter_by(**where)).one())
-
-
-# Taking back a transfer ---------------------------------------------------------------------------
-
-
-def reclaimable_cents(session: Session, payout: Payout) -> int:
-    """The most that can be taken back of a transfer: what its provider had too much, within what is left of it."""
-    if payout.stripe_transfer_id is None or payout.statement_id is None:
-        return 0
-    city = payout.municipality_id
-    asked = select(func.coalesce(func.sum(Reversal.cents), 0)).where(
-        Reversal.municipality_id == city,
-        Reversal.provider_id == payout.provider_id,
-        Reversal.state == RefundState.ASKED,
-    )
-    on_its_way = int(session.exec(asked).one())
-    too_much = overpaid_cents(session, city, payout.provider_id) - on_its_way
-    return max(0, min(too_much, payout.due_cents - payout.reversed_cents - on_its_way))
-
-
-def preview_reversal(session: Session, payout: Payout, cents: int) -> Deed:
-    """Take back a part of a transfer; without it the next payouts are lower until it is made up for."""
-    most = reclaimable_cents(session, payout)
-    if not 0 < cents <= most:
-        raise AboveOverpaid(euros=_euros(most))
-    entry = ledger.transfer_reversed(TO_COME, ledger.provider(str(payout.provider_id)), cents)
-    then = (N_("Se non lo riprendi, i prossimi compensi sono più bassi fino a pareggiare."),)
-    return Deed((entry,), N_("Appena Stripe conferma"), then)
-
-
-def reverse(session: Session, by: Actor, now: datetime, payout: Payout, cents: int, reason: str, key: UUID) -> Reversal:
-    """Ask for a part of a transfer back, by a job; the same `key` again is the same."""
-    city = by.municipality_id
-    session.refresh(payout, with_for_update=True)
-    known = session.exec(select(Reversal).where(Reversal.municipality_id == city, Reversal.request_key == key)).first()
-    if known is not None:
-        return known
-    preview_reversal(session, payout, cents)
-    asked = Reversal(
-        municipality_id=city,
-        payout_id=payout.id,
-        provider_id=payout.provider_id,
-        cents=cents,
-        reason=reason,
-        request_key=key,
-        asked_at=now,
-        asked_by=by.user_id,
-    )
-    session.add(asked)
-    session.flush()
-    record(session, by, now, "reverse_transfer", "payout", payout.id, cents=cents)
-    defer(session, make_reversal, city, reversal_id=str(asked.id))
-    return asked
-
-
-@job("statements.reverse", retry=AGAIN)
-def make_reversal(session: Session, municipality_id: str, now: datetime, **arguments: Any) -> None:
-    """Have Stripe take a part of a transfer back."""
-    asked = session.get_one(Reversal, (municipality_id, UUID(arguments["reversal_id"])), with_for_update=True)
-    if asked.state != RefundState.ASKED:
-        return
-    payout = session.get_one(Payout, (municipality_id, asked.payout_id), with_for_update=True)
-    through = gateway()
-    made = _once(
-        asked,
-        lambda: through.reverse_transfer(
-            f"reversal-{asked.id}",
-            transfer_id=payout.stripe_transfer_id or "",
-            amount_cents=asked.cents,
-            municipality_id=municipality_id,
-        ),
-    )
-    if made is not None:
-        asked.stripe_reversal_id, asked.state = made, RefundState.DONE
-        payout.reversed_cents += asked.cents
-        entry = ledger.transfer_reversed(made, ledger.provider(str(asked.provider_id)), asked.cents)
-        post(session, municipality_id, entry, now, local_day(now))
-
-
-def _once(asked: Refund | Reversal, call: Callable[[], str]) -> str | None:
-    """Stripe's id of what was asked; None, and why, where it refuses for good."""
-    try:
-        return call()
-    except GatewayUnavailableError:
-        raise
-    except GatewayError as refused:
-        asked.state, asked.failure = RefundState.FAILED, str(refused)[:300]
-        return None
-
-
 def get_payment(session: Session, municipality_id: str, payment_id: UUID) -> Payment:
     """A municipality's payment; raises NotFound."""
     payment = session.get(Payment, (municipality_id, payment_id))
@@ -341,7 +152,3 @@ def get_payout(session: Session, municipality_id: str, payout_id: UUID) -> Payou
     if payout is None:
         raise NotFound
     return payout
-
-
-def _euros(cents: int) -> str:
-    return f"{cents // 100},{cents % 100:02d}"

@@ -18,6 +18,9 @@ from marketplace.errors import Conflict
 from marketplace.statements.models import LedgerEntry, Posting
 from marketplace.words import N_
 
+TO_COME = "..."
+"""In an entry that is only shown: the id that Stripe will give."""
+
 
 class ShownOtherwise(Conflict):
     """What would be posted is not what the page showed."""

@@ -27,9 +27,10 @@ from marketplace.demo.payments import behaviour
 from marketplace.households.models import Household
 from marketplace.slots.calendar import instant, local_day
 from marketplace.slots.models import MeetingState, Presence
-from marketplace.statements import deeds, events, gateways, operations, payments, payouts
+from marketplace.statements import deeds, events, gateways, give_backs, operations, payments, payouts
 from marketplace.statements.audit import audit
 from marketplace.statements.contests import NothingToContest, TooLate, contest_line, decide_contest
+from marketplace.statements.give_backs import REFUND, REVERSAL
 from marketplace.statements.models import (
     ASKED,
     Contest,
@@ -211,27 +212,27 @@ class Months(RuleBasedStateMachine):
     @rule(seed=SEEDS, part=st.integers(1, 2))
     def an_officer_gives_a_credit_back(self, seed: int, part: int) -> None:
         for payment in self.session.exec(select(Payment).where(Payment.state == PaymentState.SUCCEEDED)).all():
-            most = deeds.refundable_cents(self.session, payment)
+            most = REFUND.most_cents(self.session, payment)
             if most >= part:
                 key = UUID(int=random.Random(seed).getrandbits(128))
-                asked = deeds.refund(self.session, OFFICER, self.now, payment, most // part, "Credito", key)
-                assert deeds.refund(self.session, OFFICER, self.now, payment, most // part, "Credito", key) is asked
+                asked = REFUND.ask(self.session, OFFICER, self.now, payment, most // part, "Credito", key)
+                assert REFUND.ask(self.session, OFFICER, self.now, payment, most // part, "Credito", key) is asked
                 self.session.commit()
                 for _ in range(2):
-                    deeds.make_refund.func.__wrapped__(self.session, CITY, self.now, refund_id=str(asked.id))
+                    give_backs.make_refund.func.__wrapped__(self.session, CITY, self.now, refund_id=str(asked.id))
                     self.session.commit()
                 return
 
     @rule(seed=SEEDS)
     def an_officer_takes_back_what_was_too_much(self, seed: int) -> None:
         for payout in self.session.exec(select(Payout).where(col(Payout.paid_at).is_not(None))).all():
-            most = deeds.reclaimable_cents(self.session, payout)
+            most = REVERSAL.most_cents(self.session, payout)
             if most:
                 key = UUID(int=random.Random(seed).getrandbits(128))
-                asked = deeds.reverse(self.session, OFFICER, self.now, payout, most, "Troppo", key)
+                asked = REVERSAL.ask(self.session, OFFICER, self.now, payout, most, "Troppo", key)
                 self.session.commit()
                 for _ in range(2):
-                    deeds.make_reversal.func.__wrapped__(self.session, CITY, self.now, reversal_id=str(asked.id))
+                    give_backs.make_reversal.func.__wrapped__(self.session, CITY, self.now, reversal_id=str(asked.id))
                     self.session.commit()
                 return
 

@@ -9,8 +9,9 @@ from sqlmodel import Session, select
 from billing import ledger
 from marketplace.messages.models import Message
 from marketplace.slots.models import Presence
-from marketplace.statements import deeds
+from marketplace.statements import deeds, give_backs
 from marketplace.statements.audit import audit
+from marketplace.statements.give_backs import REFUND, REVERSAL
 from marketplace.statements.models import (
     LedgerEntry,
     Payment,
@@ -60,11 +61,11 @@ def clean(city: City, stand_in: StandIn) -> bool:
 
 def test_a_credit_is_given_back_as_the_page_said_and_once_for_each_key(city: City, stand_in: StandIn) -> None:
     _, payment = with_a_credit(city, stand_in)
-    said = shown(deeds.preview_refund(city.session, payment, 2000))
-    asked = deeds.refund(city.session, OFFICER, DUE, payment, 2000, "Credito", KEY)
-    assert deeds.refund(city.session, OFFICER, DUE, payment, 2000, "Credito", KEY).id == asked.id
+    said = shown(REFUND.preview(city.session, payment, 2000))
+    asked = REFUND.ask(city.session, OFFICER, DUE, payment, 2000, "Credito", KEY)
+    assert REFUND.ask(city.session, OFFICER, DUE, payment, 2000, "Credito", KEY).id == asked.id
     for _ in range(2):
-        deeds.make_refund.func.__wrapped__(city.session, CITY, DUE, refund_id=str(asked.id))
+        give_backs.make_refund.func.__wrapped__(city.session, CITY, DUE, refund_id=str(asked.id))
     take_events(city.session, stand_in, shuffled=True, times=2)
     assert (asked.state, payment.state) == (RefundState.DONE, PaymentState.SUCCEEDED)
     assert postings(city.session, f"refund:{asked.stripe_refund_id}") == said
@@ -76,40 +77,40 @@ def test_a_credit_is_given_back_as_the_page_said_and_once_for_each_key(city: Cit
 @pytest.mark.parametrize("cents", [0, -1, 3001])
 def test_a_refund_above_the_credit_is_refused(city: City, stand_in: StandIn, cents: int) -> None:
     _, payment = with_a_credit(city, stand_in)
-    with pytest.raises(deeds.AboveCredit, match="30,00"):
-        deeds.refund(city.session, OFFICER, DUE, payment, cents, "Troppo", KEY)
+    with pytest.raises(give_backs.AboveCredit, match="30,00"):
+        REFUND.ask(city.session, OFFICER, DUE, payment, cents, "Troppo", KEY)
 
 
 def test_two_refunds_together_are_no_more_than_the_credit(city: City, stand_in: StandIn) -> None:
     _, payment = with_a_credit(city, stand_in)
-    deeds.refund(city.session, OFFICER, DUE, payment, 2000, "Prima", KEY)
-    with pytest.raises(deeds.AboveCredit, match="10,00"):
-        deeds.refund(city.session, OFFICER, DUE, payment, 2000, "Seconda", OTHER_KEY)
+    REFUND.ask(city.session, OFFICER, DUE, payment, 2000, "Prima", KEY)
+    with pytest.raises(give_backs.AboveCredit, match="10,00"):
+        REFUND.ask(city.session, OFFICER, DUE, payment, 2000, "Seconda", OTHER_KEY)
 
 
 def test_a_refund_that_stripe_refuses_gives_nothing_back_and_says_why(city: City, stand_in: StandIn) -> None:
     _, payment = with_a_credit(city, stand_in)
-    asked = deeds.refund(city.session, OFFICER, DUE, payment, 3000, "Credito", KEY)
+    asked = REFUND.ask(city.session, OFFICER, DUE, payment, 3000, "Credito", KEY)
     stand_in.gateway.refund("x", intent_id=payment.stripe_intent_id or "", amount_cents=12000, municipality_id=CITY)
-    deeds.make_refund.func.__wrapped__(city.session, CITY, DUE, refund_id=str(asked.id))
+    give_backs.make_refund.func.__wrapped__(city.session, CITY, DUE, refund_id=str(asked.id))
     assert asked.state == RefundState.FAILED and "greater" in asked.failure
 
 
 def test_what_a_provider_had_too_much_is_taken_back_once(city: City, stand_in: StandIn) -> None:
     group, _ = with_a_credit(city, stand_in)
     payout = city.session.exec(select(Payout)).one()
-    assert deeds.reclaimable_cents(city.session, payout) == 2700
-    with pytest.raises(deeds.AboveOverpaid):
-        deeds.reverse(city.session, OFFICER, DUE, payout, 2701, "Troppo", KEY)
-    said = shown(deeds.preview_reversal(city.session, payout, 2700))
-    asked = deeds.reverse(city.session, OFFICER, DUE, payout, 2700, "Assente", KEY)
-    assert deeds.reclaimable_cents(city.session, payout) == 0
+    assert REVERSAL.most_cents(city.session, payout) == 2700
+    with pytest.raises(give_backs.AboveOverpaid):
+        REVERSAL.ask(city.session, OFFICER, DUE, payout, 2701, "Troppo", KEY)
+    said = shown(REVERSAL.preview(city.session, payout, 2700))
+    asked = REVERSAL.ask(city.session, OFFICER, DUE, payout, 2700, "Assente", KEY)
+    assert REVERSAL.most_cents(city.session, payout) == 0
     for _ in range(2):
-        deeds.make_reversal.func.__wrapped__(city.session, CITY, DUE, reversal_id=str(asked.id))
+        give_backs.make_reversal.func.__wrapped__(city.session, CITY, DUE, reversal_id=str(asked.id))
     assert len(city.session.exec(select(Reversal)).all()) == 1
     assert postings(city.session, f"reversal:{asked.stripe_reversal_id}") == said
     assert balance_cents(city.session, CITY, ledger.provider(str(group.provider.id))) == 0
-    assert deeds.reclaimable_cents(city.session, payout) == 0 and clean(city, stand_in)
+    assert REVERSAL.most_cents(city.session, payout) == 0 and clean(city, stand_in)
 
 
 def late(city: City, stand_in: StandIn) -> tuple[Group, Payment]:
