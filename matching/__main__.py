@@ -9,6 +9,7 @@ import math
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ READING_PART = 0.5
 """`--seconds` begin with the command: reading takes its time from the search, up to this part of it."""
 INTERRUPTED_SECONDS = 1.0
 """What a search has that was interrupted before it began."""
+WORKERS_MAX = 256
+"""Each worker is a thread and a process: a slip of the finger must not fill the machine."""
 VALID, INVALID, REFUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses: all is well; the plan is not valid, or could not be written; the input is not what it must be; Ctrl-C
 came when there was no search."""
@@ -35,6 +38,9 @@ came when there was no search."""
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; its exit status."""
     options = _parser().parse_args(arguments)
+    if sys.stdout is None or sys.stderr is None:  # closed by whoever started us: they hear nothing, and get the status
+        devnull = Path(os.devnull).open("w")  # noqa: SIM115 - until the process ends
+        sys.stdout, sys.stderr = sys.stdout or devnull, sys.stderr or devnull
     for stream in (sys.stdout, sys.stderr):  # ids may hold letters that the terminal does not know
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
     try:
@@ -45,6 +51,11 @@ def main(arguments: list[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:  # whoever read our lines has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return INVALID
+    except OSError as error:  # files answer for themselves: what is left is our own output, on a full disk
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with suppress(OSError):
+            sys.stderr.write(f"the answer could not be written: {error.strerror or error}\n")
         return INVALID
     return status
 
@@ -84,7 +95,7 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--progress", action="store_true", help="say on stderr how it goes (JSON lines unless a terminal)"
     )
-    parser.add_argument("--workers", type=_whole(1), default=2, metavar="W", help="cores to use (2)")
+    parser.add_argument("--workers", type=_whole(1, WORKERS_MAX), default=2, metavar="W", help="cores to use (2)")
 
 
 def _seconds(text: str) -> float:
@@ -95,19 +106,19 @@ def _seconds(text: str) -> float:
 
 
 class _whole:  # noqa: N801 - argparse shows the name
-    """A whole number from `low` to what a solver takes as a seed."""
+    """A whole number from `low` to `high`, by default what a solver takes as a seed."""
 
-    def __init__(self, low: int) -> None:
-        self._low = low
+    def __init__(self, low: int, high: int = 2**31 - 1) -> None:
+        self._low, self._high = low, high
 
     def __call__(self, text: str) -> int:
         number = int(text)
-        if not self._low <= number < 2**31:
+        if not self._low <= number <= self._high:
             raise ValueError
         return number
 
     def __repr__(self) -> str:
-        return f"whole number from {self._low}"
+        return f"whole number from {self._low} to {self._high}"
 
 
 def _solve(options: argparse.Namespace) -> int:
@@ -213,6 +224,7 @@ def _reopen(options: argparse.Namespace) -> int:
             seed=options.seed,
             workers=options.workers,
             disturbance_cents=options.disturbance_cents,
+            progress=_show_progress if options.progress else None,
         )
     except Faults as faults:
         return _print(faults.lines, REFUSED)

@@ -62,7 +62,8 @@ def solve_apart(
             proved = _solved(parts, executor, watch, seconds, seed, workers, account.tell)
         else:
             own = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(min(len(parts), os.cpu_count() or 1), own, _ignore_interrupts) as processes:
+            count = max(1, min(len(parts), os.cpu_count() or 1))  # without needs there is no part
+            with ProcessPoolExecutor(count, own, _ignore_interrupts) as processes:
                 proved = _solved(parts, processes, watch, seconds, seed, workers, account.tell, _interrupt_children)
         return _together(instance, proved, watch.seconds, seed)
 

@@ -14,6 +14,7 @@ from typing import Any
 from matching.instance import Fairness, Instance, Need
 from matching.objective import objective_cents, unserved_cost
 from matching.plan import Plan, Slot
+from matching.progress import Watch
 
 PLAIN_PART, ATTAINABLE_PART, FAIR_PART = 0.3, 0.3, 0.35
 """Of the time: for the plan without fairness, for what could be served of each group, for fair plans."""
@@ -49,22 +50,27 @@ def groups_of(needs: Mapping[str, Need], fairness: Fairness) -> dict[Group, froz
     return {group: frozenset(ids) for group, ids in sorted(found.items())}
 
 
-def be_fair(instance: Instance, fairness: Fairness, seconds: float, search: Search) -> Fair:
-    """The cheapest plan found that keeps the promise; where none does, the one that lacks the fewest needs."""
+def be_fair(instance: Instance, fairness: Fairness, watch: Watch, search: Search) -> Fair:
+    """The cheapest plan found that keeps the promise; where none does, the one that lacks the fewest needs.
+
+    An interruption ends it with the best so far; a promise that was not measured for every group is not called kept.
+    """
+    seconds = watch.limit_seconds
     blind = replace(instance, policy=replace(instance.policy, fairness=None))
     plain = search(blind, PLAIN_PART * seconds)
     groups = groups_of(instance.needs, fairness)
-    most = {
-        group: search(_for_the_most(blind, ids), ATTAINABLE_PART * seconds / len(groups)).slots
-        for group, ids in groups.items()
-    }
+    most = dict.fromkeys(groups, plain.slots)
+    for group, ids in groups.items():
+        if not watch.interrupted:
+            most[group] = search(_for_the_most(blind, ids), ATTAINABLE_PART * seconds / len(groups)).slots
+    is_measured = not watch.interrupted
     attainable = {group: len(_served(slots, groups[group])) for group, slots in most.items()}
     wanted = {group: ceil(fairness.served_part_min * count) for group, count in attainable.items()}
     best = slots = plain.slots
     least = _rank(blind, slots, groups, wanted)
     weights: dict[str, Fraction] = {}
     for _ in range(ROUNDS):
-        if not least[0]:
+        if not least[0] or watch.interrupted:
             break
         for group, ids in groups.items():
             likely = _served(most[group], ids)
@@ -72,7 +78,8 @@ def be_fair(instance: Instance, fairness: Fairness, seconds: float, search: Sear
         slots = search(_raised(blind, weights), FAIR_PART * seconds / ROUNDS).slots
         if (rank := _rank(blind, slots, groups, wanted)) < least:
             best, least = slots, rank
-    return Fair(best, plain, _report(blind, plain, best, groups, attainable, wanted))
+    report = _report(blind, plain, best, groups, attainable, wanted)
+    return Fair(best, plain, report | {"kept": report["kept"] and is_measured})
 
 
 def _raise(

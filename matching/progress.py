@@ -26,7 +26,7 @@ Listener = Callable[[Progress], None]
 
 @dataclass
 class Watch:
-    """The time that a search has; SIGINT inside `with` ends it early, and is then forgotten."""
+    """The time that a search has; SIGINT inside `with` ends it and all around it early, and is then forgotten."""
 
     limit_seconds: float
     begun: float = field(default_factory=time.monotonic)
@@ -46,6 +46,9 @@ class Watch:
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         self.interrupted = True
+        around = getattr(self._before, "__self__", None)
+        if isinstance(around, Watch):
+            around._interrupt(number, frame)
 
     @property
     def seconds(self) -> float:

@@ -4,7 +4,6 @@ A member is moved only where that pays: for each one the objective must fall by 
 """
 
 import os
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -16,6 +15,7 @@ from matching.instance import Instance, Need, PinnedMember, PinnedSlot, PlaceAtH
 from matching.instance_format import read_need
 from matching.objective import exact_objective, unserved_cost
 from matching.plan import Plan, Slot
+from matching.progress import Listener, Watch
 from matching.solve import solve
 from matching.standing import stands
 
@@ -51,24 +51,30 @@ def reopen(
     seed: int = 0,
     workers: int = 2,
     disturbance_cents: int | None = None,
+    progress: Listener | None = None,
 ) -> Reopened:
     """The plan of an instance after some changes, in about `seconds`; `plan` must be valid for the instance.
 
     Slots keep their members, times and places; those of ill providers end, and members who could not stay without one
     who is gone (too few, too dear) are free again. With `disturbance_cents`, confirmed members of one provider at a
     time are moved too, where the objective falls by more than that for each. Raises `InstanceFaults` for unknown ids.
+    `progress` is called as by `solve`. SIGINT ends it with the best so far.
     """
-    begun = time.monotonic()
     _refuse_unknown(instance, changes)
-    changed = changed_instance(instance, changes)
-    kept = stands(changed, _without(plan.slots, changes), plan.slots)
-    first = seconds * (FIRST_PART if disturbance_cents is not None else 1)
-    best = _solved(changed, kept, first, seed, workers)
-    if disturbance_cents is not None:
-        mover = _Mover(plan, disturbance_cents, begun + MOVE_PART * seconds, TRIAL_PART * seconds, seed)
-        better = mover.improve(changed, best.plan.slots)
-        if better != best.plan.slots:
-            best = _solved(changed, better, seconds - (time.monotonic() - begun), seed, workers)
+    with Watch(seconds) as watch:
+        changed = changed_instance(instance, changes)
+        kept = stands(changed, _without(plan.slots, changes), plan.slots)
+        first = seconds * (FIRST_PART if disturbance_cents is not None else 1)
+
+        def solved(slots: tuple[Slot, ...], time: float) -> Reopened:
+            return _solved(changed, slots, time, seed, workers, progress)
+
+        best = solved(kept, first)
+        if disturbance_cents is not None:
+            mover = _Mover(plan, disturbance_cents, watch, TRIAL_PART * seconds, seed)
+            better = mover.improve(changed, best.plan.slots)
+            if better != best.plan.slots:
+                best = solved(better, watch.left)
     return replace(best, moved=moved(changed, plan.slots, best.plan.slots))
 
 
@@ -146,10 +152,18 @@ def _without(slots: Sequence[Slot], changes: Changes) -> Iterator[Slot]:
             yield replace(slot, members=members)
 
 
-def _solved(changed: Instance, kept: tuple[Slot, ...], seconds: float, seed: int, workers: int) -> Reopened:
+def _solved(
+    changed: Instance,
+    kept: tuple[Slot, ...],
+    seconds: float,
+    seed: int,
+    workers: int,
+    progress: Listener | None,
+) -> Reopened:
     """The best plan around the slots that are kept."""
     instance = with_digest(replace(changed, pinned=pinned(kept)))
-    return Reopened(instance, solve(instance, seconds=max(seconds, SECONDS_MIN), seed=seed, workers=workers), ())
+    plan = solve(instance, seconds=max(seconds, SECONDS_MIN), seed=seed, workers=workers, progress=progress)
+    return Reopened(instance, plan, ())
 
 
 def _sessions(slots: Iterable[Slot]) -> dict[str, set[tuple[object, ...]]]:
@@ -167,7 +181,7 @@ class _Mover:
 
     old: Plan
     disturbance_cents: int
-    ends: float
+    watch: Watch
     trial_seconds: float
     seed: int
 
@@ -175,7 +189,7 @@ class _Mover:
         """The best slots found in time; every step moves members of one provider only, and pays for itself."""
         least = self._cents(changed, slots)
         for need, provider in self._trials(changed, slots):
-            if time.monotonic() > self.ends:
+            if self.watch.interrupted or self.watch.seconds > MOVE_PART * self.watch.limit_seconds:
                 break
             if any(member.need == need.id for slot in slots for member in slot.members):
                 continue

@@ -156,12 +156,22 @@ def _prove_at_once(best: Incumbent) -> None:
 
 def _solve_fairly(instance: Instance, fairness: Fairness, seconds: float, seed: int, workers: int) -> Plan:
     """The plan that `matching.fairness` finds, with the bound of the plan without fairness: no fair plan is cheaper."""
-    watch = Watch(seconds)
-    fair = be_fair(instance, fairness, seconds, lambda one, time: solve(one, seconds=time, seed=seed, workers=workers))
-    limits = Limits(int(STEPS_A_SECOND * seconds), COLUMNS_MAX, watch)
-    problem = make_problem(instance, limits)
-    best = Incumbent(problem, watch, None, slots=fair.slots, bound_cents=fair.plain.bound_cents, proof=fair.plain.proof)
-    return replace(_plan(best, seed), fairness=fair.report)
+
+    def search(one: Instance, time: float) -> Plan:
+        return solve(one, seconds=time, seed=seed, workers=workers)
+
+    with Watch(seconds) as watch:
+        fair = be_fair(instance, fairness, watch, search)
+        limits = Limits(int(STEPS_A_SECOND * seconds), COLUMNS_MAX, watch)
+        best = Incumbent(
+            make_problem(instance, limits),
+            watch,
+            None,
+            slots=fair.slots,
+            bound_cents=fair.plain.bound_cents,
+            proof=fair.plain.proof,
+        )
+        return replace(_plan(best, seed), fairness=fair.report)
 
 
 def prepare(problem: Problem) -> None:

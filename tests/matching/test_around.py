@@ -1,6 +1,7 @@
 """Around a plan that stands: what a new need could join, and how the plan is opened again after changes."""
 
 import json
+import signal
 from dataclasses import replace
 from random import Random
 
@@ -12,6 +13,7 @@ from matching.check import check
 from matching.fields import InstanceFaults
 from matching.formats import instance_from_json, instance_to_json
 from matching.instance import PlaceAtHost
+from matching.progress import Watch
 from matching.reopening import Changes, moved
 from matching.rules import RULES, broken
 from matching.solve import solve
@@ -151,6 +153,23 @@ def test_members_are_moved_only_where_that_pays():
     assert check(again.instance, again.plan) == []
 
 
+def test_one_interruption_ends_the_search_for_moves(monkeypatch):
+    child = {"service": PRESENCE, "windows": [window(0, 840, 900)], "group_max": 1}
+    of, plan = solved(instance([need("a", **child)], [provider("q1", offer(service=PRESENCE))]))
+    new = instance_from_json(instance([need("b", **child, priority=1.5)], [])).needs["b"]
+    begun = []
+
+    def solve_and_interrupt(*args, **kwargs):
+        begun.append(args)
+        with Watch(1):
+            signal.raise_signal(signal.SIGINT)
+        return solve(*args, **kwargs)
+
+    monkeypatch.setattr("matching.reopening.solve", solve_and_interrupt)
+    assert matching.reopen(of, plan, Changes(new=(new,)), seconds=5, disturbance_cents=0).moved == ()
+    assert len(begun) == 1
+
+
 def test_who_cannot_pay_without_who_is_gone_is_free_again():
     pair = {"price_max_cents_per_hour": 1200}
     of, plan = solved(instance([need("a", **pair), need("b", **pair)], [provider("q1", visits_homes=False)]))
@@ -186,6 +205,9 @@ def test_a_plan_is_opened_again_from_the_command_line(tmp_path, capsys):
     assert main(["solve", files["city"], "--out", files["plan"], "--seconds", "5"]) == 0
     command = ["reopen", files["city"], files["plan"], files["changes"]]
     outs = ["--out", files["plan2"], "--instance-out", files["city2"], "--seconds", "5"]
+    assert capsys.readouterr().err == ""
+    assert main([*command, *outs, "--progress"]) == 0
+    assert json.loads(capsys.readouterr().err.splitlines()[-1])["served"] == 2
     assert main([*command, *outs]) == 0
     assert main(["check", files["city2"], files["plan2"]]) == 0
     assert "2 of 2 needs served" in capsys.readouterr().out

@@ -76,7 +76,9 @@ def test_a_plan_that_cannot_be_written_is_told_before_the_search(tmp_path, files
     assert "directory" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("options", [["--seconds", "0"], ["--seconds", "nan"], ["--workers", "0"], ["--seed", "-1"]])
+@pytest.mark.parametrize(
+    "options", [["--seconds", "0"], ["--seconds", "nan"], ["--workers", "0"], ["--seed", "-1"], ["--workers", "99999"]]
+)
 def test_options_out_of_range_are_refused(files, options):
     with pytest.raises(SystemExit) as ended:
         main(["solve", files[0], "--out", "plan.json", *options])
@@ -98,6 +100,20 @@ def test_lines_that_nobody_reads_are_no_error(tmp_path):
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.startswith("rule 8")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("output", "status"), [(">&-", 0), ("2>&-", 0), (">/dev/full 2>&1", 1)])
+def test_a_valid_plan_is_valid_though_nobody_can_be_told(files, output, status):
+    command = f"{sys.executable} -m matching check {files[0]} {files[1]} {output}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == status
+    assert "Traceback" not in done.stderr
+
+
+def test_an_answer_that_does_not_fit_on_the_disk_is_told_in_a_line(files):
+    command = f"{sys.executable} -m matching explain {files[0]} {files[1]} > /dev/full"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (1, "the answer could not be written: No space left on device\n")
 
 
 def test_checking_loads_no_solver():
@@ -246,3 +262,9 @@ def test_parts_are_solved_apart_by_a_word(tmp_path, files):
     out = tmp_path / "plan.json"
     assert main(["solve", files[0], "--out", str(out), "--seconds", "5", "--apart"]) == 0
     assert main(["check", files[0], str(out)]) == 0
+
+
+def test_an_instance_without_needs_has_an_empty_plan_apart_too(tmp_path):
+    city, out = written(tmp_path, "empty.json", instance([], [])), str(tmp_path / "plan.json")
+    assert main(["solve", city, "--out", out, "--seconds", "5", "--apart"]) == 0
+    assert main(["check", city, out]) == 0

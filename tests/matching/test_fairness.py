@@ -1,5 +1,6 @@
 """Fairness: whom the cheapest plan would leave out is served as far as the policy promises, at a known price."""
 
+import signal
 from dataclasses import replace
 from fractions import Fraction
 
@@ -8,7 +9,8 @@ import pytest
 from matching.check import check
 from matching.formats import instance_from_json, instance_to_json, plan_from_json, plan_to_json
 from matching.objective import objective_cents
-from matching.solve import solve
+from matching.progress import Watch
+from matching.solve import solve, solve_proved
 from tests.matching.examples import PRESENCE, instance, need, offer, provider, window
 
 POLICY = {"unserved_cents_per_hour": 6000, "travel_cents_per_km": 50}
@@ -49,6 +51,22 @@ def test_no_district_is_left_out_and_the_price_is_told():
 def test_a_promise_that_cannot_be_kept_is_said_to_be_broken():
     plan = solve(instance_from_json(two_districts(by=["district"], served_part_min=1)), seconds=20)
     assert not plan.fairness["kept"]
+
+
+def test_one_interruption_ends_the_search_for_a_fair_plan(monkeypatch):
+    of, begun = instance_from_json(two_districts(by=["district"], served_part_min=0.5)), []
+
+    def solve_and_interrupt(*args):
+        begun.append(args)
+        with Watch(1):
+            signal.raise_signal(signal.SIGINT)
+        return solve_proved(*args)
+
+    monkeypatch.setattr("matching.solve.solve_proved", solve_and_interrupt)
+    plan = solve(of, seconds=20)
+    assert len(begun) == 1
+    assert check(of, plan) == []
+    assert not plan.fairness["kept"]  # what could be served of each district was not measured
 
 
 def test_who_waits_weighs_more_where_the_policy_says_so():
