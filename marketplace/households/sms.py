@@ -34,7 +34,10 @@ def find_number(session: Session, by: Actor) -> MobileNumber | None:
 
 
 def ask_code(session: Session, by: Actor, now: datetime, text: str, locale: str = "it") -> MobileNumber:
-    """Send a code to a number; until it comes back nothing else is sent there. Rejected, TooMany, NotFound."""
+    """Send a code to a number; until it comes back nothing else is sent there. Rejected, TooMany, NotFound.
+
+    Two at once take turns: the second waits for the row that counts the household's tries, then finds the number.
+    """
     number = mobile_number(text)
     if by.household_id is None:
         raise NotFound

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -129,6 +130,7 @@ def tell_proposals(session: Session, now: datetime, proposals: Collection[Propos
         session, {one.municipality_id for one in proposals}, {one.household_id for one in proposals}
     )
     first_of = _first_slots(session, proposals)
+    subjects_of = cache(lambda who: get_policy(session, who, now.astimezone(ROME).date()).subjects)
     for one in proposals:
         if one.state not in OF_PROPOSALS:
             continue
@@ -140,11 +142,13 @@ def tell_proposals(session: Session, now: datetime, proposals: Collection[Propos
                 "cap": _euros(one.cap_cents, to),
                 "net": _euros(one.share_cents - one.subsidy_cents, to),
                 "url": link_to(f"/rispondi/{answer_secret(one.municipality_id, one.id)}"),
-                "code": answer_code(one.municipality_id, one.id),
-                "brief": format_datetime(one.deadline.astimezone(ROME), BRIEF, locale=to.locale),
-                "what": _what(session, now, first_of.get(one.id), to),
             }
-            sms = BY_SMS[again] if one.state == ProposalState.PROPOSED else None
+            sms = BY_SMS[again] if to.mobile and one.state == ProposalState.PROPOSED else None
+            if sms:
+                slot = first_of.get(one.id)
+                values["code"] = answer_code(one.municipality_id, one.id)
+                values["brief"] = format_datetime(one.deadline.astimezone(ROME), BRIEF, locale=to.locale)
+                values["what"] = _what(slot, subjects_of(slot.municipality_id), to) if slot else ""
             _tell(session, one.municipality_id, now, to, key, subject, body, values, sms)
 
 
@@ -267,11 +271,8 @@ def _first_slots(session: Session, proposals: Collection[Proposal]) -> dict[UUID
     return dict(rows.all())
 
 
-def _what(session: Session, now: datetime, slot: Slot | None, to: Recipient) -> str:
+def _what(slot: Slot, subjects: Mapping[str, str], to: Recipient) -> str:
     """What, which day and when, as short as an SMS is: `Matematica mar 16:00`."""
-    if slot is None:
-        return ""
-    subjects = get_policy(session, slot.municipality_id, now.astimezone(ROME).date()).subjects
     subject = next((word for word, code in subjects.items() if code == slot.topic), None)
     words = in_language(subject or STATES["service"][slot.service], to.locale).capitalize()
     day = get_day_names("abbreviated", locale=to.locale)[slot.day]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -10,11 +10,13 @@ from sqlmodel import Session, col, select
 
 from marketplace.accounts.models import Actor, Role
 from marketplace.accounts.operations import sign_as
+from marketplace.accounts.throttle import TooMany, count_attempt, forget_attempts
 from marketplace.db import NOBODY, Scope, set_scope
 from marketplace.errors import MarketplaceError
+from marketplace.households.addresses import addresses_of
 from marketplace.households.models import MobileNumber
 from marketplace.households.sms import households_of_number
-from marketplace.messages.operations import Recipient, tell
+from marketplace.messages.operations import tell
 from marketplace.slots.answer_links import answer_code
 from marketplace.slots.models import Proposal, ProposalState
 from marketplace.slots.operations import accept_proposal, decline_proposal
@@ -22,6 +24,7 @@ from marketplace.words import N_, in_language
 
 BY_SMS: Final = "by SMS from the verified number"
 ANSWER: Final = re.compile(r"\W*(?P<word>si|sì|sí|s|yes|y|no|n)\W*(?P<code>\d{4})\W*", re.IGNORECASE)
+TRIES_A_DAY: Final = 10
 YES: Final = ("s", "y")
 SUBJECT: Final = N_("La tua risposta")
 ACCEPTED: Final = N_("Condiviso: hai accettato. Ti scriviamo appena hanno risposto tutti; fino ad allora non paghi.")
@@ -36,12 +39,17 @@ def answer_by_sms(
 ) -> None:
     """Take an SMS that came in, and answer it by another, once for each `message_id`.
 
-    A number that nobody has verified gets no answer. The session is left seeing the municipality.
+    A number that nobody has verified gets no answer, nor one that sends too many: a sender can be forged, a code has
+    four digits, and two machines that answer each other must stop. The session is left seeing the municipality.
     """
     senders = households_of_number(session, municipality_id, number)
     if not senders:
         return
-    to = Recipient("", "it", senders[0].number)
+    try:
+        count_attempt(session, now, "sms answer", senders[0].number, TRIES_A_DAY, timedelta(days=1))
+    except TooMany:
+        return
+    to = addresses_of(session, {municipality_id}, {senders[0].household_id})[senders[0].household_id][0]
     words = _taken(session, now, municipality_id, senders, text, to.locale)
     set_scope(session, Scope(municipality_id))
     tell(session, municipality_id, now, to, f"sms answer {message_id}"[:200], SUBJECT, SUBJECT, None, sms=words)
@@ -70,6 +78,7 @@ def _taken(
     except MarketplaceError as refusal:
         reason = in_language(refusal.message, locale, refusal.values)
         return in_language(REFUSED, locale, {"reason": reason})
+    forget_attempts(session, "sms answer", senders[0].number)
     return ACCEPTED if yes else DECLINED
 
 

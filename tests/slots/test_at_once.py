@@ -12,6 +12,8 @@ from sqlmodel import Session, create_engine, select
 from marketplace.accounts.models import Actor, Role
 from marketplace.db import Scope, db, set_scope
 from marketplace.errors import MarketplaceError
+from marketplace.households.models import MobileNumber
+from marketplace.households.sms import ask_code
 from marketplace.installation import Installation
 from marketplace.rounds.joining import propose_to_join
 from marketplace.rounds.models import Round, RoundState
@@ -260,3 +262,11 @@ def setattr_flush(session: Session, meeting_id: object, provider_id: object) -> 
     """Give a meeting to a provider, whatever the operations say."""
     session.get_one(Meeting, (CITY, meeting_id)).provider_id = provider_id
     session.flush()
+
+
+def test_two_codes_asked_at_once_are_one_number(city: Session, at_once: Callable[..., list[str]]) -> None:
+    by = Actor(CITY, Role.FAMILY, household_id=add_need(city, "n1").household_id)
+    city.commit()
+    asked = [partial(ask_code, by=by, now=NOW, text=text) for text in ("347 1234567", "348 7654321")]
+    assert at_once(*asked) == ["done", "done"]
+    assert len(city.exec(select(MobileNumber)).all()) == 1

@@ -2,15 +2,18 @@
 
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import event
 from sqlmodel import Session, select
 
 from marketplace.accounts.models import Actor, Role
 from marketplace.db import NOBODY, Scope, set_scope
+from marketplace.households.models import MobileNumber
 from marketplace.messages.models import Message
 from marketplace.slots.advancing import advance
 from marketplace.slots.leaving import leave_slot
 from marketplace.slots.meetings import cancel_meeting
 from marketplace.slots.models import Meeting
+from marketplace.slots.notices import tell_proposals
 from tests.city import CITY, NOW, Group, add_need, add_programme, family_of, proposal_of, proposed
 from tests.slots.conftest import Confirm
 
@@ -66,3 +69,26 @@ def test_members_are_told_that_a_meeting_is_cancelled(city: Session, confirm: Co
     cancel_meeting(city, by, NOW, meeting.id, "malattia")
     set_scope(city, Scope(CITY))
     assert told(city)[-1] == "n1: L'incontro di martedì 1 dicembre 2026 è annullato"
+
+
+def test_the_rules_are_read_once_for_a_round_and_not_at_all_when_nobody_gets_sms(city: Session) -> None:
+    for code in ("n1", "n2", "n3"):
+        add_need(city, code)
+    proposed(city, [Group(["n1", "n2", "n3"])])
+    proposals = [proposal_of(city, code) for code in ("n1", "n2", "n3")]
+    asked: list[str] = []
+
+    def note(connection: object, cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    event.listen(city.connection(), "before_cursor_execute", note)
+    tell_proposals(city, NOW, proposals, again=True)
+    assert not [one for one in asked if "policy_version" in one]
+    for one, number in zip(proposals, ("+393471234567", "+393471234568"), strict=False):
+        row = {"municipality_id": CITY, "household_id": one.household_id, "number": number, "number_index": b""}
+        city.add(MobileNumber(**row, code_hash=b"", asked_at=NOW, verified_at=NOW))
+    city.flush()
+    asked.clear()
+    tell_proposals(city, NOW, proposals, again=True)
+    assert len([one for one in asked if "policy_version" in one]) == 1
+    assert len([one for one in told(city) if one.startswith("+39347")]) == 2

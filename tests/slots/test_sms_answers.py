@@ -8,7 +8,8 @@ from datetime import datetime, timedelta, tzinfo
 import pytest
 from sqlmodel import Session, col, select
 
-from marketplace.accounts.models import Actor, AuditEntry
+from marketplace.accounts.models import Actor, AuditEntry, Role
+from marketplace.accounts.sign_in import add_user, appoint
 from marketplace.accounts.throttle import TooMany
 from marketplace.config import SmsSettings
 from marketplace.db import Scope, db, seeing, set_scope
@@ -18,7 +19,7 @@ from marketplace.households.sms import ask_code, confirm_number, find_number, st
 from marketplace.messages.models import Channel, Message
 from marketplace.messages.sms import LENGTH_MAX, LETTERS, signature_of
 from marketplace.slots.models import ProposalState
-from marketplace.slots.sms_answers import answer_by_sms
+from marketplace.slots.sms_answers import TRIES_A_DAY, answer_by_sms
 from marketplace.web import Application
 from tests.city import CITY, NOW, Group, add_need, found_city, proposal_of, proposed
 
@@ -112,6 +113,34 @@ def test_what_is_not_understood_changes_nothing_and_says_how(asked: Session) -> 
     for number, text in enumerate(("", "ciao", "SI", code, f"forse {code}", f"SI {code}9")):
         assert "Rispondi SI o NO" in answer(asked, text, message_id=f"m{number}"), text
     assert proposal_of(asked, "n1").state == ProposalState.PROPOSED
+
+
+def test_the_answer_is_in_the_language_of_whoever_sent_it(asked: Session) -> None:
+    household_id = proposal_of(asked, "n1").household_id
+    reader = add_user(asked, NOW, "reader@example.org", "Ann", "en")
+    appoint(asked, NOW, reader.id, CITY, Role.FAMILY, household_id=household_id)
+    code = code_of(asked)
+    assert answer(asked, "ciao", message_id="m1").startswith("Condiviso: we did not understand")
+    assert answer(asked, f"YES {code}", message_id="m2").startswith("Condiviso: you have accepted")
+
+
+def test_codes_are_not_tried_without_end_from_a_forged_number(asked: Session) -> None:
+    code = code_of(asked)
+    for tried in range(TRIES_A_DAY):
+        wrong = f"{(int(code) + 1 + tried) % 10_000:04}"
+        assert answer(asked, f"SI {wrong}", message_id=f"m{tried}") != ""
+    assert answer(asked, f"SI {code}", message_id="late") == ""
+    assert answer(asked, "Risposta automatica: sono via", message_id="loop") == ""
+    assert proposal_of(asked, "n1").state == ProposalState.PROPOSED
+    assert "hai accettato" in answer(asked, f"SI {code}", message_id="next", now=NOW + timedelta(days=1))
+
+
+def test_a_number_that_answers_rightly_may_answer_as_often_as_it_is_asked(asked: Session) -> None:
+    code = code_of(asked)
+    for tried in range(TRIES_A_DAY - 1):
+        answer(asked, "?", message_id=f"m{tried}")
+    assert "hai accettato" in answer(asked, f"SI {code}", message_id="right")
+    assert answer(asked, "?", message_id="after") != ""
 
 
 def test_a_strangers_number_does_nothing_and_hears_nothing(asked: Session) -> None:
