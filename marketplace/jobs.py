@@ -35,6 +35,7 @@ ROOMS = (
     "marketplace.statements.nightly",
     "marketplace.statements.give_backs",
     "marketplace.documents.operations",
+    "marketplace.intake.uploads",
 )
 queue = procrastinate.App(connector=procrastinate.PsycopgConnector(), import_paths=ROOMS)
 _on_given_connection = JobManager(procrastinate.SyncPsycopgConnector())

@@ -93,6 +93,7 @@ STATES: Final[Mapping[str, Mapping[str, str]]] = {
         "refused": N_("Non accolto"),
     },
     "upload": {
+        "checking": N_("In controllo"),
         "checked": N_("Da confermare"),
         "imported": N_("Importato"),
         "discarded": N_("Scartato"),

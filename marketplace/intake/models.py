@@ -11,8 +11,9 @@ from marketplace.sealed import SealedBytes, SealedText
 
 
 class UploadState(StrEnum):
-    """What became of an upload."""
+    """What became of an upload; CHECKING until a job has read it."""
 
+    CHECKING = "checking"
     CHECKED = "checked"
     IMPORTED = "imported"
     DISCARDED = "discarded"
@@ -22,7 +23,7 @@ class Upload(Row, table=True):
     """Files that came together; `outcome` is the JSON of their check, or of their import once they went in."""
 
     by_user_id: UUID | None = None
-    state: UploadState = Field(default=UploadState.CHECKED, sa_type=choice(UploadState))
+    state: UploadState = Field(default=UploadState.CHECKING, sa_type=choice(UploadState))
     outcome: str = Field(sa_type=SealedText)
     created_at: datetime
     decided_at: datetime | None = None

@@ -8,9 +8,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from procrastinate import RetryStrategy
 from sqlmodel import Session, col, delete, select
 
-from marketplace.accounts.models import Actor
+from marketplace.accounts.models import Actor, Role
 from marketplace.accounts.operations import record
 from marketplace.errors import Conflict, NotFound
 from marketplace.intake.models import Upload, UploadedFile, UploadState
@@ -19,8 +20,11 @@ from marketplace.intake.report import Code, Finding, Severity
 from marketplace.intake.storing import Change
 from marketplace.intake.tables import Source
 from marketplace.jobs import defer, job
+from marketplace.slots.calendar import local_day
 from marketplace.words import N_
 
+AGAIN = RetryStrategy(max_attempts=5, exponential_wait=3)
+WAITING = (UploadState.CHECKING, UploadState.CHECKED)
 KEPT = timedelta(hours=24)
 ROWS_SHOWN_MAX = 100
 UPLOADS_LISTED_MAX = 20
@@ -30,6 +34,12 @@ class AlreadyDecided(Conflict):
     """The upload went in, was discarded, or has waited too long."""
 
     default = N_("Questi file sono già stati importati o scartati. Se servono ancora, caricali di nuovo.")
+
+
+class NotCheckedYet(Conflict):
+    """Nobody knows yet what the upload would bring in."""
+
+    default = N_("Il controllo dei file non è finito: aspetta che la pagina lo dica, poi conferma.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +83,9 @@ class CheckedFile:
     bad_rows_count: int
 
 
-def check_upload(session: Session, by: Actor, now: datetime, today: date, sources: Sequence[Source]) -> Upload:
-    """Keep files and say what bringing them in would do; nothing of them goes in yet."""
-    outcome = preview_files(session, by, now, today, sources)
-    upload = Upload(
-        municipality_id=by.municipality_id, by_user_id=by.user_id, outcome=_written(outcome), created_at=now
-    )
+def take_upload(session: Session, by: Actor, now: datetime, sources: Sequence[Source]) -> Upload:
+    """Keep files, and have a job say what bringing them in would do; nothing of them goes in yet."""
+    upload = Upload(municipality_id=by.municipality_id, by_user_id=by.user_id, outcome="[]", created_at=now)
     session.add(upload)
     session.flush()
     for source in sources:
@@ -88,8 +95,37 @@ def check_upload(session: Session, by: Actor, now: datetime, today: date, source
             )
         )
     session.flush()
+    defer(session, check, by.municipality_id, upload_id=str(upload.id))
     defer(session, forget_after_a_day, by.municipality_id, at=now + KEPT, upload_id=str(upload.id))
     return upload
+
+
+@job("intake.check", retry=AGAIN)
+def check(session: Session, municipality_id: str, now: datetime, upload_id: str = "", **_: Any) -> None:
+    """See `check_upload`; all in one transaction, so that a job that is killed leaves the upload to be checked."""
+    check_upload(session, now, municipality_id, UUID(upload_id))
+
+
+def check_upload(session: Session, now: datetime, municipality_id: str, upload_id: UUID) -> None:
+    """Say what bringing an upload's files in would do; one that was checked or decided is left alone."""
+    upload = session.get_one(
+        Upload, (municipality_id, upload_id), with_for_update={"key_share": True}, populate_existing=True
+    )
+    if upload.state is not UploadState.CHECKING:
+        return
+    by = Actor(municipality_id, Role.OFFICER, user_id=upload.by_user_id)
+    outcome = preview_files(session, by, now, local_day(now), _sources(session, upload))
+    upload.outcome, upload.state = _written(outcome), UploadState.CHECKED
+    session.flush()
+
+
+def _sources(session: Session, upload: Upload) -> list[Source]:
+    files = session.exec(
+        select(UploadedFile)
+        .where(UploadedFile.municipality_id == upload.municipality_id, UploadedFile.upload_id == upload.id)
+        .order_by(col(UploadedFile.id))
+    )
+    return [Source(file.name, file.content) for file in files]
 
 
 @job("intake.forget", retry=True)
@@ -101,7 +137,7 @@ def forget_after_a_day(session: Session, municipality_id: str, now: datetime, up
 def forget_upload(session: Session, by: Actor, now: datetime, upload_id: UUID) -> None:
     """Discard what nobody decided on, and of what was said keep the numbers only: cells are personal data."""
     upload = get_upload(session, by, upload_id)
-    if upload.state is UploadState.CHECKED:
+    if upload.state in WAITING:
         _decide(session, by, now, upload, UploadState.DISCARDED)
     numbers = [written | {"findings": [], "bad_rows": []} for written in json.loads(upload.outcome)]
     upload.outcome = json.dumps(numbers, ensure_ascii=False)
@@ -111,12 +147,9 @@ def forget_upload(session: Session, by: Actor, now: datetime, upload_id: UUID) -
 def commit_upload(session: Session, by: Actor, now: datetime, today: date, upload_id: UUID) -> Upload:
     """Bring an upload's files in. Raises NotFound, AlreadyDecided."""
     upload = _undecided(session, by, upload_id)
-    files = session.exec(
-        select(UploadedFile)
-        .where(UploadedFile.municipality_id == by.municipality_id, UploadedFile.upload_id == upload_id)
-        .order_by(col(UploadedFile.id))
-    )
-    sources = [Source(file.name, file.content) for file in files]
+    if upload.state is UploadState.CHECKING:
+        raise NotCheckedYet
+    sources = _sources(session, upload)
     if not sources:
         raise AlreadyDecided
     upload.outcome = _written(import_files(session, by, now, today, sources))
@@ -154,6 +187,18 @@ def files_of(upload: Upload) -> list[CheckedFile]:
     return [_checked_file(written) for written in json.loads(upload.outcome)]
 
 
+def names_of(session: Session, by: Actor, uploads: Sequence[Upload]) -> dict[UUID, list[str]]:
+    """The names of the files of some uploads, in one query for those that are not checked yet."""
+    names = {one.id: [str(written["name"]) for written in json.loads(one.outcome)] for one in uploads}
+    unchecked = [one.id for one in uploads if one.state is UploadState.CHECKING]
+    kept = select(UploadedFile.upload_id, UploadedFile.name).where(
+        UploadedFile.municipality_id == by.municipality_id, col(UploadedFile.upload_id).in_(unchecked)
+    )
+    for upload_id, name in session.exec(kept.order_by(col(UploadedFile.id))):
+        names[upload_id].append(name)
+    return names
+
+
 def _undecided(session: Session, by: Actor, upload_id: UUID) -> Upload:
     """The upload, locked, so that two taps on one button are one decision."""
     found = session.exec(
@@ -164,7 +209,7 @@ def _undecided(session: Session, by: Actor, upload_id: UUID) -> Upload:
     ).first()
     if found is None:
         raise NotFound
-    if found.state is not UploadState.CHECKED:
+    if found.state not in WAITING:
         raise AlreadyDecided
     return found
 

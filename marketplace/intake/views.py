@@ -1,9 +1,9 @@
 """The officer's page on a city's files: upload, look at what each row would do, then bring it in or throw it away."""
 
-from datetime import date
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, flash, make_response, redirect, render_template, url_for
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -11,6 +11,7 @@ from marketplace.accounts.models import Role
 from marketplace.db import db
 from marketplace.intake import uploads
 from marketplace.intake.forms import UploadForm
+from marketplace.intake.models import UploadState
 from marketplace.intake.report import write_report
 from marketplace.intake.tables import KINDS
 from marketplace.places.queries import has_register
@@ -19,6 +20,8 @@ from marketplace.web import actor, allow, id_from, now
 blueprint = Blueprint("intake", __name__, url_prefix="/comune/importa")
 
 CITY = ZoneInfo("Europe/Rome")
+LATE = timedelta(minutes=5)
+"""A check that takes longer has gone wrong."""
 
 
 def today() -> date:
@@ -29,16 +32,18 @@ def today() -> date:
 @blueprint.route("", methods=["GET", "POST"])
 @allow(Role.OFFICER)
 def upload() -> ResponseReturnValue:
-    """Hand in files; they are checked at once, and nothing goes in yet."""
+    """Hand in files; a job checks them, and nothing goes in yet."""
     form = UploadForm()
     if form.validate_on_submit():
-        checked = uploads.check_upload(db.session, actor(), now(), today(), form.sources())
+        checked = uploads.take_upload(db.session, actor(), now(), form.sources())
         return redirect(url_for("intake.show", upload_id=checked.id), code=303)
+    listed = uploads.list_uploads(db.session, actor())
     page = render_template(
         "intake/upload.html",
         form=form,
         columns=[(kind.name, ", ".join(kind.compulsory), ", ".join(kind.optional)) for kind in KINDS],
-        uploads=[(one, uploads.files_of(one)) for one in uploads.list_uploads(db.session, actor())],
+        uploads=listed,
+        names=uploads.names_of(db.session, actor(), listed),
         has_register=has_register(db.session, actor().municipality_id),
     )
     return page, 422 if form.errors else 200
@@ -46,9 +51,16 @@ def upload() -> ResponseReturnValue:
 
 @blueprint.get("/<upload_id>")
 @allow(Role.OFFICER)
-def show(upload_id: str) -> str:
-    """What was found in an upload: each bad cell in its row."""
+def show(upload_id: str) -> ResponseReturnValue:
+    """An upload: that it is being checked, then what was found in it, each bad cell in its row."""
     found = uploads.get_upload(db.session, actor(), id_from(upload_id))
+    is_part = "HX-Request" in request.headers
+    if found.state is UploadState.CHECKING:
+        page = "intake/_checking.html" if is_part else "intake/checking.html"
+        names = uploads.names_of(db.session, actor(), [found])[found.id]
+        return render_template(page, upload=found, names=names, is_late=now() - found.created_at > LATE)
+    if is_part:
+        return Response(headers={"HX-Redirect": url_for("intake.show", upload_id=found.id)})
     return render_template("intake/show.html", upload=found, files=uploads.files_of(found), translate=_)
 
 

@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
@@ -14,8 +15,10 @@ from marketplace.accounts.sign_in import add_user, appoint
 from marketplace.db import Scope, db, set_scope
 from marketplace.intake.models import Upload, UploadedFile
 from marketplace.intake.operations import ensure_municipality
+from marketplace.intake.uploads import check_upload
 from marketplace.needs.models import Need
 from marketplace.providers.models import Provider
+from marketplace.vouchers.models import Programme
 from marketplace.web import Application
 from tests.intake.city import FOLDER, ISTAT, NOW, needs
 
@@ -43,21 +46,35 @@ def count(app: Application, *models: type) -> list[int]:
         return [len(db.session.exec(select(model)).all()) for model in models]
 
 
-def hand_in(officer: FlaskClient, **files: bytes) -> str:
-    """Upload files called `<name>.csv`; the address of what was found."""
+def send(officer: FlaskClient, **files: bytes) -> str:
+    """Upload files called `<name>.csv`; the address of what will be found."""
     data = {"files": [(io.BytesIO(content), f"{name}.csv") for name, content in files.items()]}
     answer = officer.post(PAGE, data=data, content_type="multipart/form-data")
     assert answer.status_code == 303, answer.text
     return str(answer.location)
 
 
+@pytest.fixture
+def hand_in(officer: FlaskClient, work: Callable[[], None]) -> Callable[..., str]:
+    """Upload files and have the worker check them."""
+
+    def sent_and_checked(**files: bytes) -> str:
+        where = send(officer, **files)
+        work()
+        return where
+
+    return sent_and_checked
+
+
 def the_sample(*names: str) -> dict[str, bytes]:
     return {name: (FOLDER / f"{name}.csv").read_bytes() for name in names}
 
 
-def test_a_city_is_checked_shown_and_then_brought_in(app: Application, officer: FlaskClient) -> None:
+def test_a_city_is_checked_shown_and_then_brought_in(
+    app: Application, officer: FlaskClient, hand_in: Callable[..., str]
+) -> None:
     assert "Manca lo stradario" in officer.get(PAGE).text
-    where = hand_in(officer, **the_sample("bisogni", "professionisti", "sedi", "programmi", "indirizzi"))
+    where = hand_in(**the_sample("bisogni", "professionisti", "sedi", "programmi", "indirizzi"))
     assert count(app, Need, Provider, UploadedFile) == [0, 0, 5]
     page = officer.get(where).text
     assert "Importa 788 righe" in page
@@ -80,8 +97,8 @@ def test_a_city_is_checked_shown_and_then_brought_in(app: Application, officer: 
     assert "Importato" in officer.get(PAGE).text
 
 
-def test_an_upload_is_decided_once(app: Application, officer: FlaskClient) -> None:
-    where = hand_in(officer, **the_sample("programmi"))
+def test_an_upload_is_decided_once(app: Application, officer: FlaskClient, hand_in: Callable[..., str]) -> None:
+    where = hand_in(**the_sample("programmi"))
     assert officer.post(f"{where}/scarta").status_code == 303
     assert count(app, UploadedFile) == [0]
     for decision in ("conferma", "scarta"):
@@ -91,16 +108,18 @@ def test_an_upload_is_decided_once(app: Application, officer: FlaskClient) -> No
     assert "Scartato" in officer.get(where).text
 
 
-def test_the_same_files_again_have_nothing_to_bring_in(officer: FlaskClient) -> None:
+def test_the_same_files_again_have_nothing_to_bring_in(officer: FlaskClient, hand_in: Callable[..., str]) -> None:
     files = the_sample("programmi")
-    officer.post(f"{hand_in(officer, **files)}/conferma")
-    page = officer.get(hand_in(officer, **files)).text
+    officer.post(f"{hand_in(**files)}/conferma")
+    page = officer.get(hand_in(**files)).text
     assert "Non c'è nulla di nuovo da importare." in page or "Non c&#39;è nulla di nuovo da importare." in page
     assert "/conferma" not in page
 
 
-def test_a_file_that_is_no_table_is_refused_in_words_and_the_others_are_not(officer: FlaskClient) -> None:
-    page = officer.get(hand_in(officer, bisogni=b"\x89PNG\r\n\x00", **the_sample("programmi"))).text
+def test_a_file_that_is_no_table_is_refused_in_words_and_the_others_are_not(
+    officer: FlaskClient, hand_in: Callable[..., str]
+) -> None:
+    page = officer.get(hand_in(bisogni=b"\x89PNG\r\n\x00", **the_sample("programmi"))).text
     assert "Questo file non si legge: non ne entra nulla" in page
     assert "I caratteri del file non si leggono" in page
     assert "Importa 4 righe" in page
@@ -113,9 +132,9 @@ def test_no_file_is_a_fault_in_the_form(officer: FlaskClient, data: dict[str, ob
     assert "Scegli almeno un file CSV o Excel" in answer.text
 
 
-def test_what_a_file_says_is_shown_as_text(officer: FlaskClient) -> None:
+def test_what_a_file_says_is_shown_as_text(officer: FlaskClient, hand_in: Callable[..., str]) -> None:
     row = "N1;;<script>alert(1)</script> %(cell)s {{ 7 * 7 }};x;;;90;"
-    page = officer.get(hand_in(officer, bisogni=needs(row).encode())).text
+    page = officer.get(hand_in(bisogni=needs(row).encode())).text
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert "{{ 7 * 7 }}" in page
@@ -123,9 +142,9 @@ def test_what_a_file_says_is_shown_as_text(officer: FlaskClient) -> None:
 
 @pytest.mark.parametrize("decision", ["conferma", None])
 def test_after_a_day_only_numbers_are_left(
-    app: Application, officer: FlaskClient, work: Callable[[], None], decision: str | None
+    app: Application, officer: FlaskClient, work: Callable[[], None], decision: str | None, hand_in: Callable[..., str]
 ) -> None:
-    where = hand_in(officer, bisogni=needs("N1;;Contrada Segreta 4;;;;90;").encode())
+    where = hand_in(bisogni=needs("N1;;Contrada Segreta 4;;;;90;").encode())
     if decision:
         officer.post(f"{where}/{decision}")
     work()
@@ -148,8 +167,46 @@ def test_after_a_day_only_numbers_are_left(
     assert ("Importato" if decision else "Scartato") in page
 
 
-def test_the_report_speaks_the_officers_language(officer: FlaskClient) -> None:
-    where = hand_in(officer, bisogni=needs("N1;;Via Dazio 90;x;;;90;").encode())
+def test_the_report_speaks_the_officers_language(officer: FlaskClient, hand_in: Callable[..., str]) -> None:
+    where = hand_in(bisogni=needs("N1;;Via Dazio 90;x;;;90;").encode())
     officer.get("/lingua/en")
     assert officer.get(where).status_code == 200
     assert officer.get(f"{where}/rapporto.csv").text.startswith("file;row;column;severity;code;message\n")
+
+
+def test_files_are_checked_by_a_job_and_the_page_waits_for_it(
+    app: Application, officer: FlaskClient, work: Callable[[], None]
+) -> None:
+    where = send(officer, **the_sample("programmi"))
+    page = officer.get(where).text
+    assert "Controllo in corso" in page and "programmi.csv" in page and 'http-equiv="refresh"' in page
+    assert "<html" not in officer.get(where, headers={"HX-Request": "true"}).text
+    assert "In controllo" in officer.get(PAGE).text and "programmi.csv" in officer.get(PAGE).text
+    early = officer.post(f"{where}/conferma")
+    assert early.status_code == 409 and "non è finito" in early.text
+    work()
+    assert officer.get(where, headers={"HX-Request": "true"}).headers["HX-Redirect"] == where
+    assert "Importa 4 righe" in officer.get(where).text
+
+
+def test_files_are_thrown_away_while_they_wait_and_the_check_finds_nothing_to_do(
+    app: Application, officer: FlaskClient, work: Callable[[], None]
+) -> None:
+    where = send(officer, **the_sample("programmi"))
+    assert officer.post(f"{where}/scarta").status_code == 303
+    work()
+    assert count(app, UploadedFile) == [0] and "Scartato" in officer.get(where).text
+
+
+def test_a_check_that_is_killed_or_run_twice_says_the_same(app: Application, officer: FlaskClient) -> None:
+    where = send(officer, **the_sample("programmi"))
+    upload_id = UUID(where.rpartition("/")[2])
+    outcomes = []
+    with app.app_context():
+        set_scope(db.session, Scope(ISTAT))
+        for ends in (db.session.rollback, db.session.commit, db.session.commit):  # killed before its end, then not
+            check_upload(db.session, NOW, ISTAT, upload_id)
+            outcomes.append(db.session.get_one(Upload, (ISTAT, upload_id)).outcome)
+            ends()
+    assert outcomes[0] == outcomes[1] == outcomes[2] != "[]"
+    assert count(app, UploadedFile, Programme) == [1, 0] and "Importa 4 righe" in officer.get(where).text
