@@ -18,6 +18,8 @@ from marketplace.words import N_
 
 CELL_CHARACTERS_MAX = 1_000_000
 UNPACKED_BYTES_MAX = 400_000_000
+COLUMNS_MAX = 256
+"""Of a workbook: formatting whole rows makes each of them 16,384 cells wide."""
 DELIMITERS = (";", ",", "\t")
 
 
@@ -225,10 +227,18 @@ def _sheets(data: bytes) -> list[list[tuple[str, ...]]]:
         sheets = []
         for sheet in book.worksheets:
             sheet.reset_dimensions()
-            sheets.append([tuple(_shown(cell) for cell in row) for row in sheet.iter_rows()])
+            sheets.append([tuple(map(_shown, _filled(row))) for row in sheet.iter_rows(max_col=COLUMNS_MAX)])
         return sheets
     finally:
         book.close()
+
+
+def _filled(row: Sequence[Any]) -> Sequence[Any]:
+    """The row up to its last cell that holds something."""
+    width = len(row)
+    while width and row[width - 1].value is None:
+        width -= 1
+    return row[:width]
 
 
 def _shown(cell: Any) -> str:

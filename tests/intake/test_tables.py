@@ -106,6 +106,19 @@ def workbook(*rows: list[object]) -> bytes:
     return data.getvalue()
 
 
+def test_rows_formatted_to_the_end_of_the_sheet_are_no_wider_than_what_they_hold() -> None:
+    book = openpyxl.Workbook()
+    book.active.append(HEADER.split(";"))
+    for number in range(2, 5):
+        book.active.append(ROW.split(";"))
+        book.active.cell(number, 16384).number_format = "0.00"
+    file = io.BytesIO()
+    book.save(file)
+    table = read_table("programmi.xlsx", file.getvalue())
+    assert [len(row.cells) for row in table.rows] == [7, 7, 7]
+    assert values(table, "tetto_ora") == ["6", "6", "6"]
+
+
 def test_a_workbook_reads_as_its_cells_show() -> None:
     data = workbook(
         ["Codice", "Nome", "SERVIZIO", "budget_settimana", "isee_max", "percentuale", "tetto_ora", None],
