@@ -14,6 +14,8 @@ GLOBAL = {
     "municipality", "user_account", "appointment", "sign_in_link", "attempts", "signed_in", "authenticator",
     "recovery_code", "api_token", "stripe_event", "job_failure",
 }  # fmt: skip
+HOUSEHOLD_OWN = {**guards.HOUSEHOLD_GUARDED, **guards.HOUSEHOLD_GUARDED_LATER}
+PROVIDER_OWN = {**guards.PROVIDER_GUARDED, **guards.PROVIDER_GUARDED_LATER}
 
 
 def rows(engine: Engine, query: str) -> set[tuple[str, ...]]:
@@ -47,10 +49,21 @@ def test_every_row_of_a_municipality_is_behind_row_level_security(installation: 
             assert "municipality_id" in table.c
             assert (table.name,) in guarded
             assert (table.name, "municipality") in policies
-    for name in (*guards.HOUSEHOLD_GUARDED, *guards.HOUSEHOLD_GUARDED_LATER, *guards.PROVIDER_GUARDED):
+    for name in {*HOUSEHOLD_OWN, *PROVIDER_OWN}:
         assert (name, "own_rows") in policies
     for name in guards.STAFF_READS:
         assert (name, "staff_reads") in policies
+    for name in guards.STAFF_ALONE:
+        assert (name, "staff_alone") in policies
+
+
+def test_each_table_that_names_a_household_or_a_provider_is_its_own_or_said_to_be_shared() -> None:
+    for column, own, shared in (
+        ("household_id", HOUSEHOLD_OWN, guards.HOUSEHOLD_SHARED),
+        ("provider_id", PROVIDER_OWN, guards.PROVIDER_SHARED),
+    ):
+        naming = {table.name for table in SQLModel.metadata.sorted_tables if column in table.c}
+        assert naming == {name for name, by in own.items() if by == column} | set(shared)
 
 
 def test_the_application_owns_nothing_and_cannot_step_over_policies(installation: Installation) -> None:

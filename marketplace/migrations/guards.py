@@ -113,11 +113,24 @@ HOUSEHOLD_GUARDED = {
 HOUSEHOLD_GUARDED_LATER = {
     "calendar_feed": "household_id", "isee_answer": "household_id", "voucher_decision": "household_id",
     "voucher_rank": "household_id", "document": "household_id", "document_line": "household_id",
-    "invitation": "household_id",
+    "invitation": "household_id", "refund": "household_id", "dispute": "household_id", "contest": "household_id",
+    "farewell": "household_id", "mobile_number": "household_id", "feedback": "household_id",
 }  # fmt: skip
+# What a group or its provider reads of another's: the operations say how much of it a page shows.
+HOUSEHOLD_SHARED = ("appointment", "need", "proposal", "membership", "group_message")
 PROVIDER_GUARDED = {"provider_document": "provider_id", "payout": "provider_id"}
+PROVIDER_GUARDED_LATER = {
+    "tax_profile": "provider_id", "reversal": "provider_id", "document": "provider_id", "document_line": "provider_id",
+}  # fmt: skip
+# Of these a family sees the provider's, or staff alone decides.
+PROVIDER_SHARED = (
+    "appointment", "accreditation_decision", "danger_report", "offer", "provider_venue", "slot", "meeting",
+    "statement_line", "feedback", "group_message",
+)  # fmt: skip
 # Anybody may write a row of these, and only the municipality's staff ever reads one.
-STAFF_READS = ("danger_report", "danger_answer")
+STAFF_READS = ("danger_report", "danger_answer", "complaint")
+# Nobody but the municipality's staff and its jobs writes or reads a row of these.
+STAFF_ALONE = ("upload", "uploaded_file", "bank_line")
 
 
 def policies(tables: list[str]) -> list[str]:
