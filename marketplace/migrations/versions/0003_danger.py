@@ -3,17 +3,12 @@
 import sqlalchemy as sa
 from alembic import op
 
-from marketplace.migrations.later import guard
+from marketplace.migrations.later import STAFF, guard, key, refers
 
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
-
-STAFF = (
-    "coalesce(current_setting('app.household', true), '') = ''"
-    " and coalesce(current_setting('app.provider', true), '') = ''"
-)
 
 
 def upgrade() -> None:
@@ -23,8 +18,7 @@ def upgrade() -> None:
     )  # fmt: skip
     op.create_table(
         "danger_report",
-        sa.Column("municipality_id", sa.String(length=6), nullable=False),
-        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        *key(),
         sa.Column("provider_id", sa.Uuid(), nullable=True),
         sa.Column("about", sa.LargeBinary(), nullable=False),
         sa.Column("words", sa.LargeBinary(), nullable=False),
@@ -33,32 +27,19 @@ def upgrade() -> None:
         sa.Column("by_role", role, nullable=True),
         sa.Column("reported_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("answer_by", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["municipality_id"], ["municipality.id"]),
-        sa.ForeignKeyConstraint(
-            ["municipality_id", "provider_id"], ["provider.municipality_id", "provider.id"], name="provider_id_exists"
-        ),
-        sa.PrimaryKeyConstraint("municipality_id", "id"),
+        refers("provider"),
     )
     op.create_index("danger_report_by_time", "danger_report", ["municipality_id", "reported_at"])
     op.create_table(
         "danger_answer",
-        sa.Column("municipality_id", sa.String(length=6), nullable=False),
-        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        *key(),
         sa.Column("report_id", sa.Uuid(), nullable=False),
         sa.Column("words", sa.LargeBinary(), nullable=False),
         sa.Column("suspended_id", sa.Uuid(), nullable=True),
         sa.Column("by_user_id", sa.Uuid(), nullable=True),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["municipality_id"], ["municipality.id"]),
-        sa.ForeignKeyConstraint(
-            ["municipality_id", "report_id"],
-            ["danger_report.municipality_id", "danger_report.id"],
-            name="report_id_exists",
-        ),
-        sa.ForeignKeyConstraint(
-            ["municipality_id", "suspended_id"], ["provider.municipality_id", "provider.id"], name="suspended_id_exists"
-        ),
-        sa.PrimaryKeyConstraint("municipality_id", "id"),
+        refers("danger_report", "report_id"),
+        refers("provider", "suspended_id"),
     )
     op.create_index(op.f("ix_danger_answer_report_id"), "danger_answer", ["report_id"])
     for table in ("danger_report", "danger_answer"):

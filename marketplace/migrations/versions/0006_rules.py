@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from marketplace.migrations.later import key, refers
+
 revision = "0006"
 down_revision = "0005"
 branch_labels = None
@@ -36,8 +38,7 @@ GUARDS = (
 def upgrade() -> None:
     op.create_table(
         "programme_rule",
-        sa.Column("municipality_id", sa.String(length=6), nullable=False),
-        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        *key(),
         sa.Column("programme_id", sa.Uuid(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("rule", postgresql.JSONB(), nullable=False),
@@ -51,13 +52,7 @@ def upgrade() -> None:
             name="one_rule_a_day",
             using="gist",
         ),
-        sa.ForeignKeyConstraint(["municipality_id"], ["municipality.id"]),
-        sa.ForeignKeyConstraint(
-            ["municipality_id", "programme_id"],
-            ["programme.municipality_id", "programme.id"],
-            name="programme_id_exists",
-        ),
-        sa.PrimaryKeyConstraint("municipality_id", "id"),
+        refers("programme"),
         sa.UniqueConstraint("municipality_id", "programme_id", "number", name="rule_number_once"),
     )
     for statement in GUARDS:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from marketplace.migrations.later import guard
+from marketplace.migrations.later import guard, key, refers
 
 revision = "0007"
 down_revision = "0006"
@@ -23,8 +23,7 @@ def upgrade() -> None:
     op.create_unique_constraint("payout_once", "payout", ["municipality_id", "provider_id", "payment_id"])
     op.create_table(
         "reversal",
-        sa.Column("municipality_id", sa.String(length=6), nullable=False),
-        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        *key(),
         sa.Column("payout_id", sa.Uuid(), nullable=False),
         sa.Column("provider_id", sa.Uuid(), nullable=False),
         sa.Column("cents", sa.BigInteger(), nullable=False),
@@ -38,18 +37,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("municipality_id", "request_key", name="reversal_once"),
         sa.CheckConstraint("cents > 0", name="reversal_positive"),
         sa.CheckConstraint(sa.column("state").in_(("asked", "done", "failed")), name="refundstate_known"),
-        sa.ForeignKeyConstraint(
-            ["municipality_id", "payout_id"], ["payout.municipality_id", "payout.id"], name="payout_id_exists"
-        ),
-        sa.ForeignKeyConstraint(["municipality_id"], ["municipality.id"]),
-        sa.PrimaryKeyConstraint("municipality_id", "id"),
+        refers("payout"),
     )
     op.create_index("ix_reversal_payout_id", "reversal", ["payout_id"])
     guard("reversal", provider="provider_id")
     op.create_table(
         "contest",
-        sa.Column("municipality_id", sa.String(length=6), nullable=False),
-        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        *key(),
         sa.Column("line_id", sa.Uuid(), nullable=False),
         sa.Column("statement_id", sa.Uuid(), nullable=False),
         sa.Column("household_id", sa.Uuid(), nullable=False),
@@ -67,13 +61,7 @@ def upgrade() -> None:
         sa.CheckConstraint("(state = 'upheld') = (outcome is not null)", name="contest_outcome"),
         sa.CheckConstraint(sa.column("state").in_(("open", "rejected", "upheld")), name="conteststate_known"),
         sa.CheckConstraint(sa.column("outcome").in_(("fund", "attendance")), name="outcome_known"),
-        sa.ForeignKeyConstraint(
-            ["municipality_id", "line_id"],
-            ["statement_line.municipality_id", "statement_line.id"],
-            name="line_id_exists",
-        ),
-        sa.ForeignKeyConstraint(["municipality_id"], ["municipality.id"]),
-        sa.PrimaryKeyConstraint("municipality_id", "id"),
+        refers("statement_line", "line_id"),
     )
     op.create_index("contest_by_meeting", "contest", ["municipality_id", "meeting_id", "membership_id"])
     guard("contest", household="household_id")

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from marketplace.migrations.later import guard
+from marketplace.migrations.later import guard, key, refers
 
 revision = "0009"
 down_revision = "0008"
@@ -19,8 +19,7 @@ def upgrade() -> None:
     op.alter_column("means_test", "attestation", server_default=None)
     op.create_table(
         "isee_answer",
-        sa.Column("municipality_id", sa.String(length=6), nullable=False),
-        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        *key(),
         sa.Column("means_test_id", sa.Uuid(), nullable=False),
         sa.Column("household_id", sa.Uuid(), nullable=False),
         sa.Column("outcome", sa.String(length=40), nullable=False),
@@ -28,20 +27,13 @@ def upgrade() -> None:
         sa.Column("attestation", sa.String(length=60), nullable=False),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(sa.column("outcome").in_(("agrees", "differs", "missing")), name="iseeoutcome_known"),
-        sa.ForeignKeyConstraint(["municipality_id"], ["municipality.id"]),
-        sa.ForeignKeyConstraint(
-            ["municipality_id", "means_test_id"],
-            ["means_test.municipality_id", "means_test.id"],
-            name="means_test_id_exists",
-        ),
-        sa.PrimaryKeyConstraint("municipality_id", "id"),
+        refers("means_test"),
     )
     op.create_index("ix_isee_answer_means_test_id", "isee_answer", ["means_test_id"])
     guard("isee_answer", household="household_id", append_only=True)
     op.create_table(
         "voucher_decision",
-        sa.Column("municipality_id", sa.String(length=6), nullable=False),
-        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        *key(),
         sa.Column("household_id", sa.Uuid(), nullable=False),
         sa.Column("programme_id", sa.Uuid(), nullable=False),
         sa.Column("means_test_id", sa.Uuid(), nullable=False),
@@ -50,23 +42,9 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(length=300), nullable=False),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("decided_by", sa.Uuid(), nullable=True),
-        sa.ForeignKeyConstraint(["municipality_id"], ["municipality.id"]),
-        sa.ForeignKeyConstraint(
-            ["municipality_id", "household_id"],
-            ["household.municipality_id", "household.id"],
-            name="household_id_exists",
-        ),
-        sa.ForeignKeyConstraint(
-            ["municipality_id", "means_test_id"],
-            ["means_test.municipality_id", "means_test.id"],
-            name="means_test_id_exists",
-        ),
-        sa.ForeignKeyConstraint(
-            ["municipality_id", "programme_id"],
-            ["programme.municipality_id", "programme.id"],
-            name="programme_id_exists",
-        ),
-        sa.PrimaryKeyConstraint("municipality_id", "id"),
+        refers("household"),
+        refers("means_test"),
+        refers("programme"),
     )
     op.create_index("decision_by_household", "voucher_decision", ["municipality_id", "household_id", "programme_id"])
     guard("voucher_decision", household="household_id", append_only=True)

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from marketplace.migrations.later import guard
+from marketplace.migrations.later import guard, key
 from marketplace.sealed import SealedText
 
 revision = "0010"
@@ -17,8 +17,7 @@ def upgrade() -> None:
     op.add_column("payout", sa.Column("by_bank", sa.Boolean(), server_default="false", nullable=False))
     op.create_table(
         "bank_line",
-        sa.Column("municipality_id", sa.String(length=6), nullable=False),
-        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        *key(),
         sa.Column("account", sa.String(length=40), nullable=False),
         sa.Column("reference", sa.String(length=140), nullable=False),
         sa.Column("booked_on", sa.Date(), nullable=False),
@@ -32,8 +31,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("municipality_id", "account", "reference", name="bank_line_once"),
         sa.CheckConstraint("(state = 'matched') = (matched_to is not null)", name="bank_line_matched"),
         sa.CheckConstraint(sa.column("state").in_(("matched", "unmatched", "out")), name="bankstate_known"),
-        sa.ForeignKeyConstraint(["municipality_id"], ["municipality.id"]),
-        sa.PrimaryKeyConstraint("municipality_id", "id"),
     )
     guard("bank_line")
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from marketplace.migrations.later import guard
+from marketplace.migrations.later import guard, key, refers
 
 revision = "0011"
 down_revision = "0010"
@@ -75,8 +75,7 @@ def upgrade() -> None:
     op.execute("grant execute on all functions in schema public to app")
     op.create_table(
         "voucher_rank",
-        sa.Column("municipality_id", sa.String(length=6), nullable=False),
-        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        *key(),
         sa.Column("programme_id", sa.Uuid(), nullable=False),
         sa.Column("need_id", sa.Uuid(), nullable=False),
         sa.Column("household_id", sa.Uuid(), nullable=False),
@@ -85,37 +84,22 @@ def upgrade() -> None:
         sa.Column("weekly_cents", sa.BigInteger(), nullable=False),
         sa.Column("ranked_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("place >= 1", name="rank_from_one"),
-        sa.ForeignKeyConstraint(["municipality_id"], ["municipality.id"]),
-        sa.ForeignKeyConstraint(
-            ["municipality_id", "programme_id"],
-            ["programme.municipality_id", "programme.id"],
-            name="programme_id_exists",
-        ),
-        sa.ForeignKeyConstraint(
-            ["municipality_id", "need_id"], ["need.municipality_id", "need.id"], name="need_id_exists"
-        ),
-        sa.PrimaryKeyConstraint("municipality_id", "id"),
+        refers("programme"),
+        refers("need"),
     )
     op.create_index("rank_by_programme", "voucher_rank", ["municipality_id", "programme_id", "ranked_at"])
     op.create_index("rank_by_need", "voucher_rank", ["municipality_id", "need_id", "ranked_at"])
     guard("voucher_rank", household="household_id", append_only=True)
     op.create_table(
         "budget_alert",
-        sa.Column("municipality_id", sa.String(length=6), nullable=False),
-        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        *key(),
         sa.Column("programme_id", sa.Uuid(), nullable=False),
         sa.Column("percent", sa.Integer(), nullable=False),
         sa.Column("week", sa.Date(), nullable=False),
         sa.Column("used_cents", sa.BigInteger(), nullable=False),
         sa.Column("budget_cents", sa.BigInteger(), nullable=False),
         sa.Column("raised_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["municipality_id"], ["municipality.id"]),
-        sa.ForeignKeyConstraint(
-            ["municipality_id", "programme_id"],
-            ["programme.municipality_id", "programme.id"],
-            name="programme_id_exists",
-        ),
-        sa.PrimaryKeyConstraint("municipality_id", "id"),
+        refers("programme"),
         sa.UniqueConstraint("municipality_id", "programme_id", "percent", "week", name="alert_once"),
     )
     guard("budget_alert", append_only=True)

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from marketplace.migrations.later import guard
+from marketplace.migrations.later import guard, key, refers
 from marketplace.sealed import SealedText
 
 revision = "0012"
@@ -37,7 +37,7 @@ def upgrade() -> None:
     _tax_profile()
     op.create_table(
         "document_counter",
-        *_key(),
+        *key(),
         sa.Column("issuer", sa.String(length=60), nullable=False),
         sa.Column("year", sa.Integer(), nullable=False),
         sa.Column("last", sa.Integer(), nullable=False),
@@ -48,13 +48,13 @@ def upgrade() -> None:
     _document()
     op.create_table(
         "document_line",
-        *_key(),
+        *key(),
         sa.Column("document_id", sa.Uuid(), nullable=False),
         sa.Column("line_id", sa.Uuid(), nullable=False),
         sa.Column("household_id", sa.Uuid(), nullable=False),
         sa.Column("provider_id", sa.Uuid(), nullable=False),
-        _refers("document", "document_id"),
-        _refers("statement_line", "line_id"),
+        refers("document", "document_id"),
+        refers("statement_line", "line_id"),
         sa.UniqueConstraint("municipality_id", "line_id", name="line_documented_once"),
     )
     op.create_index("document_line_by_document", "document_line", ["municipality_id", "document_id"])
@@ -74,25 +74,10 @@ def upgrade() -> None:
     op.execute("grant execute on all functions in schema public to app")
 
 
-def _key() -> list[sa.schema.SchemaItem]:
-    return [
-        sa.Column("municipality_id", sa.String(length=6), nullable=False),
-        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
-        sa.ForeignKeyConstraint(["municipality_id"], ["municipality.id"]),
-        sa.PrimaryKeyConstraint("municipality_id", "id"),
-    ]
-
-
-def _refers(table: str, column: str) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint(
-        ["municipality_id", column], [f"{table}.municipality_id", f"{table}.id"], name=f"{column}_exists"
-    )
-
-
 def _tax_profile() -> None:
     op.create_table(
         "tax_profile",
-        *_key(),
+        *key(),
         sa.Column("provider_id", sa.Uuid(), nullable=False),
         sa.Column("regime", sa.String(length=40), nullable=False),
         sa.Column("vat_number", sa.String(length=11), nullable=True),
@@ -109,7 +94,7 @@ def _tax_profile() -> None:
         ),
         sa.CheckConstraint("(regime = 'ordinary') = (vat_percent is not null)", name="vat_where_ordinary"),
         sa.CheckConstraint("regime <> 'ordinary' or vat_number is not null", name="vat_number_where_due"),
-        _refers("provider", "provider_id"),
+        refers("provider", "provider_id"),
     )
     op.create_index("tax_profile_newest", "tax_profile", ["municipality_id", "provider_id", "created_at"])
     guard("tax_profile", provider="provider_id", append_only=True)
@@ -118,7 +103,7 @@ def _tax_profile() -> None:
 def _document() -> None:
     op.create_table(
         "document",
-        *_key(),
+        *key(),
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("issuer", sa.String(length=60), nullable=False),
         sa.Column("year", sa.Integer(), nullable=False),
@@ -141,7 +126,7 @@ def _document() -> None:
             "kind = 'payout_note' or (kind = 'credit_note') = (total_cents < 0)", name="credit_is_negative"
         ),
         sa.CheckConstraint("num_nonnulls(household_id, provider_id) > 0", name="document_for_somebody"),
-        _refers("document", "original_id"),
+        refers("document", "original_id"),
         sa.UniqueConstraint("municipality_id", "issuer", "year", "number", name="document_number_once"),
         sa.UniqueConstraint("municipality_id", "subject", name="documented_once"),
     )

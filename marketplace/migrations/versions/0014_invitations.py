@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from marketplace.migrations.later import guard
+from marketplace.migrations.later import guard, key, refers
 
 revision = "0014"
 down_revision = "0013"
@@ -14,23 +14,14 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "invitation",
-        sa.Column("municipality_id", sa.String(length=6), nullable=False),
-        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        *key(),
         sa.Column("household_id", sa.Uuid(), nullable=False),
         sa.Column("slot_id", sa.Uuid(), nullable=False),
         sa.Column("code", sa.String(length=20), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["municipality_id"], ["municipality.id"]),
-        sa.ForeignKeyConstraint(
-            ["municipality_id", "household_id"],
-            ["household.municipality_id", "household.id"],
-            name="household_id_exists",
-        ),
-        sa.ForeignKeyConstraint(
-            ["municipality_id", "slot_id"], ["slot.municipality_id", "slot.id"], name="slot_id_exists"
-        ),
-        sa.PrimaryKeyConstraint("municipality_id", "id"),
+        refers("household"),
+        refers("slot"),
         sa.UniqueConstraint("municipality_id", "code", name="invitation_code_once"),
     )
     op.create_index(

@@ -3,23 +3,18 @@
 import sqlalchemy as sa
 from alembic import op
 
-from marketplace.migrations.later import guard
+from marketplace.migrations.later import STAFF, guard, key, refers
 
 revision = "0021"
 down_revision = "0020"
 branch_labels = None
 depends_on = None
 
-STAFF = (
-    "coalesce(current_setting('app.household', true), '') = ''"
-    " and coalesce(current_setting('app.provider', true), '') = ''"
-)
-
 
 def upgrade() -> None:
     op.create_table(
         "group_message",
-        *_key(),
+        *key(),
         sa.Column("slot_id", sa.Uuid(), nullable=False),
         sa.Column("household_id", sa.Uuid(), nullable=True),
         sa.Column("provider_id", sa.Uuid(), nullable=True),
@@ -29,37 +24,22 @@ def upgrade() -> None:
         sa.Column("standing", sa.String(length=40), nullable=False),
         sa.CheckConstraint("standing in ('shown', 'reported', 'removed')", name="standing_known"),
         sa.CheckConstraint("(household_id is null) <> (provider_id is null)", name="group_message_by_one"),
-        *(_refers(table, f"{table}_id") for table in ("slot", "household", "provider")),
+        *(refers(table, f"{table}_id") for table in ("slot", "household", "provider")),
     )
     op.create_index("group_message_of_slot", "group_message", ["municipality_id", "slot_id", "sent_at"])
     guard("group_message")
     op.create_table(
         "complaint",
-        *_key(),
+        *key(),
         sa.Column("message_id", sa.Uuid(), nullable=False),
         sa.Column("by_user_id", sa.Uuid(), nullable=False),
         sa.Column("why", sa.LargeBinary(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
-        _refers("group_message", "message_id"),
+        refers("group_message", "message_id"),
         sa.UniqueConstraint("municipality_id", "message_id", "by_user_id", name="complaint_once"),
     )
     guard("complaint")
     op.execute(f"create policy staff_reads on complaint as restrictive for select using ({STAFF})")
-
-
-def _key() -> list[sa.schema.SchemaItem]:
-    return [
-        sa.Column("municipality_id", sa.String(length=6), nullable=False),
-        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
-        sa.ForeignKeyConstraint(["municipality_id"], ["municipality.id"]),
-        sa.PrimaryKeyConstraint("municipality_id", "id"),
-    ]
-
-
-def _refers(table: str, column: str) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint(
-        ["municipality_id", column], [f"{table}.municipality_id", f"{table}.id"], name=f"{column}_exists"
-    )
 
 
 def downgrade() -> None:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from marketplace.migrations.later import guard
+from marketplace.migrations.later import guard, key
 
 revision = "0024"
 down_revision = "0021"
@@ -35,8 +35,7 @@ end $$
 def upgrade() -> None:
     op.create_table(
         "state_change",
-        sa.Column("municipality_id", sa.String(length=6), nullable=False),
-        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        *key(),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("subject", sa.String(length=60), nullable=False),
         sa.Column("subject_id", sa.Uuid(), nullable=False),
@@ -46,8 +45,6 @@ def upgrade() -> None:
         sa.Column("role", sa.String(), nullable=True),
         sa.Column("on_behalf_of", sa.Uuid(), nullable=True),
         sa.Column("reason", sa.String(), nullable=True),
-        sa.ForeignKeyConstraint(["municipality_id"], ["municipality.id"]),
-        sa.PrimaryKeyConstraint("municipality_id", "id"),
     )
     op.create_index("state_change_of", "state_change", ["municipality_id", "subject_id"])
     guard("state_change", append_only=True)

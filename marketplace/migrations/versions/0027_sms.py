@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from marketplace.migrations.later import guard
+from marketplace.migrations.later import guard, key, refers
 
 revision = "0027"
 down_revision = "0026"
@@ -17,21 +17,14 @@ def upgrade() -> None:
     op.create_check_constraint("channel_known", "message", "channel in ('email', 'sms')")
     op.create_table(
         "mobile_number",
-        sa.Column("municipality_id", sa.String(length=6), nullable=False),
-        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        *key(),
         sa.Column("household_id", sa.Uuid(), nullable=False),
         sa.Column("number", sa.LargeBinary(), nullable=False),
         sa.Column("number_index", sa.LargeBinary(), nullable=False),
         sa.Column("code_hash", sa.LargeBinary(), nullable=False),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["municipality_id"], ["municipality.id"]),
-        sa.PrimaryKeyConstraint("municipality_id", "id"),
-        sa.ForeignKeyConstraint(
-            ["municipality_id", "household_id"],
-            ["household.municipality_id", "household.id"],
-            name="household_id_exists",
-        ),
+        refers("household"),
         sa.UniqueConstraint("municipality_id", "household_id", name="one_mobile_number"),
     )
     op.create_index("mobile_number_by_index", "mobile_number", ["municipality_id", "number_index"])

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from marketplace.migrations.later import guard
+from marketplace.migrations.later import guard, key, refers
 
 revision = "0028"
 down_revision = "0027"
@@ -14,8 +14,7 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "substitution",
-        sa.Column("municipality_id", sa.String(length=6), nullable=False),
-        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        *key(),
         sa.Column("meeting_id", sa.Uuid(), nullable=False),
         sa.Column("absent_id", sa.Uuid(), nullable=False),
         sa.Column("substitute_id", sa.Uuid(), nullable=True),
@@ -25,19 +24,9 @@ def upgrade() -> None:
         sa.CheckConstraint("state in ('seeking', 'found', 'ended')", name="searchstate_known"),
         sa.CheckConstraint("(state = 'found') = (substitute_id is not null)", name="substitution_found"),
         sa.CheckConstraint("substitute_id <> absent_id", name="substitution_by_another"),
-        sa.ForeignKeyConstraint(["municipality_id"], ["municipality.id"]),
-        sa.ForeignKeyConstraint(
-            ["municipality_id", "meeting_id"], ["meeting.municipality_id", "meeting.id"], name="meeting_id_exists"
-        ),
-        sa.ForeignKeyConstraint(
-            ["municipality_id", "absent_id"], ["provider.municipality_id", "provider.id"], name="absent_id_exists"
-        ),
-        sa.ForeignKeyConstraint(
-            ["municipality_id", "substitute_id"],
-            ["provider.municipality_id", "provider.id"],
-            name="substitute_id_exists",
-        ),
-        sa.PrimaryKeyConstraint("municipality_id", "id"),
+        refers("meeting"),
+        refers("provider", "absent_id"),
+        refers("provider", "substitute_id"),
     )
     op.create_index("substitution_by_meeting", "substitution", ["municipality_id", "meeting_id"])
     op.create_index(

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from marketplace.migrations.later import guard
+from marketplace.migrations.later import guard, key
 
 revision = "0029"
 down_revision = "0028"
@@ -14,8 +14,7 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "feedback",
-        sa.Column("municipality_id", sa.String(length=6), nullable=False),
-        sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
+        *key(),
         sa.Column("household_id", sa.Uuid(), nullable=False),
         sa.Column("slot_id", sa.Uuid(), nullable=False),
         sa.Column("provider_id", sa.Uuid(), nullable=False),
@@ -24,8 +23,6 @@ def upgrade() -> None:
         sa.Column("words", sa.LargeBinary(), nullable=False),
         sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("stars between 1 and 5", name="feedback_stars"),
-        sa.ForeignKeyConstraint(["municipality_id"], ["municipality.id"]),
-        sa.PrimaryKeyConstraint("municipality_id", "id"),
         *(
             sa.ForeignKeyConstraint(
                 ["municipality_id", f"{table}_id"],
