@@ -1,7 +1,7 @@
 """What members and providers are told of their slots: no name, no address, one action, and its deadline."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from typing import Any
@@ -92,6 +92,14 @@ SUBSTITUTE_SOUGHT = (
         " compenso, entro %(until)s.\n\nPer guardarlo e prenderlo:\n%(url)s\n\nSe non puoi, non devi fare niente."
     ),
 )
+SUBSTITUTES_SOUGHT = (
+    N_("Si cerca chi tenga %(count)s incontri, dal %(day)s"),
+    N_(
+        "Chi tiene questi incontri non può, e tu sì:\n\n%(days)s\n\nOgnuno lo tiene chi risponde per primo, allo stesso"
+        " compenso; il primo scade %(until)s.\n\nPer guardarli e prenderli, anche uno solo:\n%(url)s\n\nSe non puoi,"
+        " non devi fare niente."
+    ),
+)
 SUBSTITUTE_FOUND = (
     N_("L'incontro di %(day)s lo tiene %(name)s"),
     N_(
@@ -176,7 +184,7 @@ def tell_cancelled(session: Session, now: datetime, meeting: Meeting, households
         provider = session.get_one(Provider, (meeting.municipality_id, meeting.provider_id))
         told += [Recipient(provider.email)] if provider.email else []
     for to in told:
-        values = {"day": format_date(meeting.held_on, DAY, locale=to.locale), "reason": meeting.reason}
+        values = {"day": format_date(meeting.held_on, DAY, locale=to.locale), "reason": _reason(meeting, to)}
         key = f"cancelled {meeting.id}"
         _tell(session, meeting.municipality_id, now, to, key, *MEETING_CANCELLED, values)
 
@@ -194,19 +202,23 @@ def tell_moved(session: Session, now: datetime, meeting: Meeting, before: date, 
 
 
 def tell_substitute_sought(
-    session: Session, now: datetime, meeting: Meeting, who: Mapping[UUID, Provider], until: datetime
+    session: Session, now: datetime, colleague: Provider, meetings: Sequence[Meeting], until: datetime
 ) -> None:
-    """Ask those who could hold a meeting; the first one who takes it has it."""
-    for provider in who.values():
-        if provider.email:
-            to = Recipient(provider.email)
-            values = {
-                "day": format_date(meeting.held_on, DAY, locale=to.locale),
-                "until": format_datetime(until.astimezone(ROME), MOMENT, locale=to.locale),
-                "url": link_to("/lavoro/sostituzioni"),
-            }
-            key = f"sought {meeting.id} {meeting.provider_id}"
-            _tell(session, meeting.municipality_id, now, to, key, *SUBSTITUTE_SOUGHT, values)
+    """Ask a colleague who could hold these meetings (in order); `until`: when the first is no longer to be had."""
+    if not colleague.email:
+        return
+    to, first = Recipient(colleague.email), meetings[0]
+    days = [format_date(one.held_on, DAY, locale=to.locale) for one in meetings]
+    values = {
+        "day": days[0],
+        "days": "\n".join(f"- {day}" for day in days),
+        "count": len(days),
+        "until": format_datetime(until.astimezone(ROME), MOMENT, locale=to.locale),
+        "url": link_to("/lavoro/sostituzioni"),
+    }
+    words = SUBSTITUTE_SOUGHT if len(days) == 1 else SUBSTITUTES_SOUGHT
+    key = f"sought {first.id} {first.provider_id} {len(days)}"
+    _tell(session, first.municipality_id, now, to, key, *words, values)
 
 
 def tell_substitute_found(
@@ -277,6 +289,11 @@ def _what(slot: Slot, subjects: Mapping[str, str], to: Recipient) -> str:
     words = in_language(subject or STATES["service"][slot.service], to.locale).capitalize()
     day = get_day_names("abbreviated", locale=to.locale)[slot.day]
     return f"{words} {day} {slot.start_minute // 60}:{slot.start_minute % 60:02}"
+
+
+def _reason(meeting: Meeting, to: Recipient) -> str:
+    """Why it does not take place: a sentence of ours in the reader's language, what somebody typed as it is."""
+    return in_language(meeting.reason, to.locale) if meeting.reason else ""
 
 
 def _euros(cents: int, to: Recipient) -> str:

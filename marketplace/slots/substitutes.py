@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from marketplace.accounts.models import Actor, Role
@@ -49,28 +50,17 @@ def seek_substitute(session: Session, by: Actor, now: datetime, meeting_id: UUID
 
     An officer may do it for the provider. NotFound for another's meeting; Conflict once it is cancelled or too soon.
     """
-    meeting = _lock_meeting(session, by, meeting_id)
-    if not (by.role == Role.OFFICER or (by.provider_id and by.provider_id == meeting.provider_id)):
-        raise NotFound
-    known = _find_search(session, meeting)
-    if known is not None:
-        return known
-    if meeting.state != MeetingState.SCHEDULED:
-        raise Conflict(TAKEN)
-    if now >= meeting.starts_at - ENDS_BEFORE:
-        raise Conflict(TOO_SOON, hours=int(ENDS_BEFORE.total_seconds() // 3600))
-    made = Substitution(
-        municipality_id=by.municipality_id, meeting_id=meeting.id, absent_id=meeting.provider_id, created_at=now
-    )
-    session.add(made)
-    session.flush()
-    record(session, by, now, "seek_substitute", "meeting", meeting.id)
-    tell_substitute_sought(session, now, meeting, _who_could_hold(session, meeting), meeting.starts_at - ENDS_BEFORE)
+    made, is_new = _open_search(session, by, now, meeting_id)
+    if is_new:
+        _ask_colleagues(session, now, by.municipality_id, [meeting_id])
     return made
 
 
 def seek_for_days(session: Session, by: Actor, now: datetime, first: date, last: date) -> int:
-    """The provider is away from `first` to `last`: a substitute is sought for each meeting that allows it. How many."""
+    """The provider is away from `first` to `last`: a substitute is sought for each meeting that allows it. How many.
+
+    A colleague who could hold several of them gets one message about all.
+    """
     meetings = session.exec(
         select(Meeting)
         .where(
@@ -82,8 +72,8 @@ def seek_for_days(session: Session, by: Actor, now: datetime, first: date, last:
         .order_by(col(Meeting.id))
     ).all()
     coming = [meeting.id for meeting in meetings if now < meeting.starts_at - ENDS_BEFORE]
-    for meeting_id in coming:
-        seek_substitute(session, by, now, meeting_id)
+    sought = [meeting_id for meeting_id in coming if _open_search(session, by, now, meeting_id)[1]]
+    _ask_colleagues(session, now, by.municipality_id, sought)
     return len(coming)
 
 
@@ -103,23 +93,22 @@ def list_searches(session: Session, by: Actor, now: datetime) -> list[Search]:
         )
         .order_by(col(Meeting.during), col(Meeting.id))
     ).all()
-    found = []
-    for meeting in rows:
-        if now < meeting.starts_at - ENDS_BEFORE and by.provider_id in _who_could_hold(session, meeting):
-            facts, members = read_slots(session, by.municipality_id, {meeting.slot_id})
-            there = _expected(members[meeting.slot_id], meeting)
-            found.append(
-                Search(
-                    meeting_id=meeting.id,
-                    held_on=meeting.held_on,
-                    starts_at=meeting.starts_at,
-                    ends_at=meeting.ends_at,
-                    slot=facts[meeting.slot_id],
-                    seats=sum(row.membership.seats for row in there),
-                    until=meeting.starts_at - ENDS_BEFORE,
-                )
-            )
-    return found
+    coming = [meeting for meeting in rows if now < meeting.starts_at - ENDS_BEFORE]
+    groups = _read_groups(session, by.municipality_id, coming)
+    mine = _who_could_hold(session, by.municipality_id, groups, only=by.provider_id)
+    return [
+        Search(
+            meeting_id=one.meeting.id,
+            held_on=one.meeting.held_on,
+            starts_at=one.meeting.starts_at,
+            ends_at=one.meeting.ends_at,
+            slot=one.slot,
+            seats=sum(row.membership.seats for row in one.there),
+            until=one.meeting.starts_at - ENDS_BEFORE,
+        )
+        for one in groups
+        if mine[one.meeting.id]
+    ]
 
 
 def take_over(session: Session, by: Actor, now: datetime, meeting_id: UUID) -> Meeting:
@@ -136,7 +125,8 @@ def take_over(session: Session, by: Actor, now: datetime, meeting_id: UUID) -> M
         return meeting
     if search is None or meeting.state != MeetingState.SCHEDULED or now >= meeting.starts_at - ENDS_BEFORE:
         raise Conflict(TAKEN)
-    if by.provider_id not in _who_could_hold(session, meeting):
+    groups = _read_groups(session, by.municipality_id, [meeting])
+    if not _who_could_hold(session, by.municipality_id, groups, only=by.provider_id)[meeting.id]:
         raise NotFound
     meeting.provider_id = by.provider_id
     search.state, search.substitute_id, search.ended_at = SearchState.FOUND, by.provider_id, now
@@ -183,6 +173,41 @@ def list_sought(session: Session, municipality_id: str, meeting_ids: Collection[
     )
 
 
+def _open_search(session: Session, by: Actor, now: datetime, meeting_id: UUID) -> tuple[Substitution, bool]:
+    """The search for a meeting, and whether it begins now."""
+    meeting = _lock_meeting(session, by, meeting_id)
+    if not (by.role == Role.OFFICER or (by.provider_id and by.provider_id == meeting.provider_id)):
+        raise NotFound
+    known = _find_search(session, meeting)
+    if known is not None:
+        return known, False
+    if meeting.state != MeetingState.SCHEDULED:
+        raise Conflict(TAKEN)
+    if now >= meeting.starts_at - ENDS_BEFORE:
+        raise Conflict(TOO_SOON, hours=int(ENDS_BEFORE.total_seconds() // 3600))
+    made = Substitution(
+        municipality_id=by.municipality_id, meeting_id=meeting.id, absent_id=meeting.provider_id, created_at=now
+    )
+    session.add(made)
+    session.flush()
+    record(session, by, now, "seek_substitute", "meeting", meeting.id)
+    return made, True
+
+
+def _ask_colleagues(session: Session, now: datetime, municipality_id: str, meeting_ids: Collection[UUID]) -> None:
+    """Write once to each colleague who could hold any of the meetings, of all that it could."""
+    meetings = session.exec(
+        select(Meeting)
+        .where(Meeting.municipality_id == municipality_id, col(Meeting.id).in_(meeting_ids))
+        .order_by(col(Meeting.during), col(Meeting.id))
+    ).all()
+    could = _who_could_hold(session, municipality_id, _read_groups(session, municipality_id, meetings))
+    colleagues = {one.id: one for who in could.values() for one in who.values()}
+    for colleague in colleagues.values():
+        mine = [meeting for meeting in meetings if colleague.id in could[meeting.id]]
+        tell_substitute_sought(session, now, colleague, mine, mine[0].starts_at - ENDS_BEFORE)
+
+
 def _lock_meeting(session: Session, by: Actor, meeting_id: UUID) -> Meeting:
     meeting = session.get(Meeting, (by.municipality_id, meeting_id), with_for_update=True, populate_existing=True)
     if meeting is None:
@@ -208,51 +233,90 @@ def _households(session: Session, meeting: Meeting) -> set[UUID]:
     return {row.membership.household_id for row in members[meeting.slot_id] if row.membership.id in expected}
 
 
-def _expected(rows: Sequence[MemberRow], meeting: Meeting) -> list[MemberRow]:
-    return [row for row in rows if row.is_expected_on(meeting.held_on)]
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """A meeting with its slot and the members who are expected at it."""
+
+    meeting: Meeting
+    slot: SlotFacts
+    there: tuple[MemberRow, ...]
 
 
-def _who_could_hold(session: Session, meeting: Meeting) -> dict[UUID, Provider]:
-    """Accredited colleagues, free at that time, who suit everybody who is expected; but for those who could not."""
-    city = meeting.municipality_id
-    facts, members = read_slots(session, city, {meeting.slot_id})
-    slot, there = facts[meeting.slot_id], _expected(members[meeting.slot_id], meeting)
-    with seeing(session, Scope(city)):
-        providers = session.exec(
-            select(Provider).where(Provider.municipality_id == city, Provider.accreditation == Accreditation.ACCREDITED)
-        ).all()
-        offers: dict[UUID, list[Offer]] = defaultdict(list)
-        for offer in session.exec(select(Offer).where(Offer.municipality_id == city, Offer.service == slot.service)):
-            offers[offer.provider_id].append(offer)
-        away = _list_away(session, meeting)
+def _read_groups(session: Session, municipality_id: str, meetings: Sequence[Meeting]) -> list[_Group]:
+    """The groups of the meetings, in their order: each slot is read once."""
+    facts, members = read_slots(session, municipality_id, {meeting.slot_id for meeting in meetings})
+    return [
+        _Group(
+            meeting,
+            facts[meeting.slot_id],
+            tuple(row for row in members[meeting.slot_id] if row.is_expected_on(meeting.held_on)),
+        )
+        for meeting in meetings
+    ]
+
+
+def _who_could_hold(
+    session: Session, municipality_id: str, groups: Sequence[_Group], *, only: UUID | None = None
+) -> dict[UUID, dict[UUID, Provider]]:
+    """By meeting, the accredited colleagues (or `only` that one) who are free then and suit all who are expected."""
+    if not groups:
+        return {}
+    providers = select(Provider).where(
+        Provider.municipality_id == municipality_id, Provider.accreditation == Accreditation.ACCREDITED
+    )
+    terms = select(Offer).where(
+        Offer.municipality_id == municipality_id, col(Offer.service).in_({one.slot.service for one in groups})
+    )
+    if only is not None:
+        providers, terms = providers.where(Provider.id == only), terms.where(Offer.provider_id == only)
+    with seeing(session, Scope(municipality_id)):
+        candidates = session.exec(providers.order_by(col(Provider.id))).all()
+        offers: dict[tuple[UUID, str], list[Offer]] = defaultdict(list)
+        for offer in session.exec(terms):
+            offers[offer.provider_id, offer.service].append(offer)
+        away = _list_away(session, municipality_id, [one.meeting for one in groups])
     return {
-        one.id: one
-        for one in providers
-        if there
-        and one.id not in away
-        and one.is_accredited(meeting.held_on)
-        and _reaches(one, slot, there)
-        and all(_suits(one, row) for row in there)
-        and any(_covers(offer, slot, there) for offer in offers[one.id])
+        group.meeting.id: {
+            one.id: one
+            for one in candidates
+            if one.id not in away[group.meeting.id] and _fits(one, group, offers[one.id, group.slot.service])
+        }
+        for group in groups
     }
 
 
-def _list_away(session: Session, meeting: Meeting) -> set[UUID]:
-    """Who has said that it cannot hold the meeting, and who has another one then."""
-    city = meeting.municipality_id
-    absent = session.exec(
-        select(Substitution.absent_id).where(
-            Substitution.municipality_id == city, Substitution.meeting_id == meeting.id
-        )
+def _fits(provider: Provider, group: _Group, offers: Sequence[Offer]) -> bool:
+    return (
+        bool(group.there)
+        and provider.is_accredited(group.meeting.held_on)
+        and _reaches(provider, group.slot, group.there)
+        and all(_suits(provider, row) for row in group.there)
+        and any(_covers(offer, group.slot, group.there) for offer in offers)
     )
-    busy = session.exec(
-        select(Meeting.provider_id).where(
-            Meeting.municipality_id == city,
-            col(Meeting.state).in_((MeetingState.SCHEDULED, MeetingState.HELD)),
-            col(Meeting.during).op("&&")(meeting.during),
+
+
+def _list_away(session: Session, municipality_id: str, meetings: Sequence[Meeting]) -> dict[UUID, set[UUID]]:
+    """By meeting, who has said that it cannot hold it, and who has another one then."""
+    away = {meeting.id: {meeting.provider_id} for meeting in meetings}
+    for meeting_id, absent_id in session.exec(
+        select(Substitution.meeting_id, Substitution.absent_id).where(
+            Substitution.municipality_id == municipality_id, col(Substitution.meeting_id).in_(away)
         )
-    )
-    return {meeting.provider_id, *absent, *busy}
+    ):
+        away[meeting_id].add(absent_id)
+    other = aliased(Meeting)
+    for meeting_id, busy_id in session.exec(
+        select(col(Meeting.id), col(other.provider_id))
+        .join(
+            other,
+            (col(other.municipality_id) == Meeting.municipality_id)
+            & col(other.during).op("&&")(Meeting.during)
+            & col(other.state).in_((MeetingState.SCHEDULED, MeetingState.HELD)),
+        )
+        .where(Meeting.municipality_id == municipality_id, col(Meeting.id).in_(away))
+    ):
+        away[meeting_id].add(busy_id)
+    return away
 
 
 def _reaches(provider: Provider, slot: SlotFacts, there: Sequence[MemberRow]) -> bool:

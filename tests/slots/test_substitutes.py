@@ -3,9 +3,11 @@
 from datetime import date, datetime, timedelta
 
 import pytest
+from sqlalchemy import event
 from sqlmodel import Session, select
 
-from marketplace.accounts.models import Actor, Role
+from marketplace.accounts.models import Actor, Role, User
+from marketplace.accounts.sign_in import appoint
 from marketplace.errors import Conflict, NotFound
 from marketplace.messages.models import Message
 from marketplace.needs.models import Need
@@ -16,7 +18,7 @@ from marketplace.slots.meetings import record_attendance, report_absence
 from marketplace.slots.models import Meeting, MeetingState, Presence, SearchState, Substitution
 from marketplace.slots.stopping import stop_provider
 from marketplace.slots.substitutes import end_searches, list_searches, seek_for_days, seek_substitute, take_over
-from tests.city import CITY, OFFICER, Group, add_need, add_provider, membership_of, provider_of, the_slot
+from tests.city import CITY, NOW, OFFICER, Group, add_need, add_provider, membership_of, provider_of, the_slot
 from tests.slots.conftest import Confirm
 
 A_DAY = timedelta(days=1)
@@ -143,6 +145,47 @@ def test_an_illness_of_days_seeks_for_each_meeting(city: Session, meeting: Meeti
     assert len(city.exec(select(Substitution)).all()) == 2
     with pytest.raises(NotFound):
         seek_substitute(city, who(city, "q2"), now, meeting.id)
+
+
+def test_an_illness_of_days_is_one_message_to_each_colleague(city: Session, meeting: Meeting) -> None:
+    own, now = provider_of(the_slot(city)), meeting.starts_at - A_DAY
+    for _ in range(2):
+        seek_for_days(city, own, now, meeting.held_on, meeting.held_on + timedelta(days=14))
+    sent = [one for one in city.exec(select(Message)) if one.recipient == "q2@example.org"]
+    assert [one.subject for one in sent] == ["Si cerca chi tenga 2 incontri, dal martedì 1 dicembre 2026"]
+    assert "- martedì 1 dicembre 2026\n- martedì 15 dicembre 2026" in sent[0].body
+    assert len(list_searches(city, who(city, "q2"), now)) == 2
+
+
+def test_searches_of_a_long_illness_are_read_in_as_many_queries_as_one(city: Session, meeting: Meeting) -> None:
+    own, now = provider_of(the_slot(city)), meeting.starts_at - A_DAY
+    connection = city.connection()
+
+    def count() -> int:
+        asked: list[str] = []
+        event.listen(connection, "before_cursor_execute", lambda *said: asked.append(said[2]))
+        list_searches(city, who(city, "q2"), now)
+        return len(asked)
+
+    seek_substitute(city, own, now, meeting.id)
+    one = count()
+    seek_for_days(city, own, now, meeting.held_on, meeting.held_on + timedelta(days=90))
+    assert len(list_searches(city, who(city, "q2"), now)) > 5
+    assert count() == one
+
+
+def test_why_a_meeting_is_cancelled_is_told_in_the_readers_language(city: Session, meeting: Meeting) -> None:
+    mine = membership_of(city, "n1")
+    person = User(
+        email="anna@example.org", fs_uniquifier="anna", create_datetime=NOW, confirmed_at=NOW, password="-", locale="en"
+    )
+    city.add(person)
+    city.flush()
+    appoint(city, NOW, person.id, CITY, Role.FAMILY, mine.household_id)
+    seek(city, meeting)
+    advance(city, meeting.starts_at - timedelta(hours=2), CITY)
+    told_her = [one.body for one in city.exec(select(Message)) if one.recipient == "anna@example.org"]
+    assert any("(nobody can hold it)" in body for body in told_her)
 
 
 def test_a_substitute_who_is_stopped_holds_nothing(city: Session, meeting: Meeting) -> None:
