@@ -1,7 +1,7 @@
 """Why a member is where it is: what its group saves it, and whether some of the group would do better by themselves."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from matching.arrays import flatten
@@ -9,7 +9,7 @@ from matching.company import weeks_alone
 from matching.instance import Instance, PlaceAtHost
 from matching.plan import Member, Slot
 from matching.quotes import offers_that_cover, quote
-from matching.rules import as_a_group, at_a_place, broken, in_time
+from matching.rules import as_a_group, at_a_place, broken, budget_of, in_time
 from matching.week import Week
 
 MEMBERS_COMPARED = 10
@@ -48,7 +48,7 @@ def why_served(instance: Instance, slots: Iterable[Slot], needs: Iterable[str] |
     sessions = Week(instance, tuple(slots)).sessions
     index = {name: number for number, name in enumerate(instance.needs)}
     wanted = [name for name in (sessions if needs is None else needs) if name in sessions]
-    alone = weeks_alone(flatten(instance), [index[name] for name in wanted])
+    alone = _pays_alone(instance, [index[name] for name in wanted])
     found: dict[str, list[SubGroup]] = {}
     lines = []
     for name, alone_cents in zip(wanted, alone, strict=True):
@@ -62,6 +62,22 @@ def why_served(instance: Instance, slots: Iterable[Slot], needs: Iterable[str] |
         best = max(groups, key=lambda group: group.saves_cents, default=None)
         lines.append(Why(name, pays, alone_cents, best))
     return lines
+
+
+def _pays_alone(instance: Instance, wanted: list[int]) -> list[int | None]:
+    """What each of these would pay alone, net of its subsidy if its programme's budget holds that at all (rule 10)."""
+    needs = list(instance.needs.values())
+    net = weeks_alone(flatten(instance), wanted)
+    if all(needs[number].subsidy is None for number in wanted):
+        return net
+    blind = {need.id: replace(need, subsidy=None) for need in needs}
+    gross = weeks_alone(flatten(replace(instance, needs=blind, pinned=())), wanted)
+    pays = []
+    for number, with_subsidy, without in zip(wanted, net, gross, strict=True):
+        subsidy = needs[number].subsidy
+        due = (without or 0) - (with_subsidy or 0)
+        pays.append(with_subsidy if subsidy is None or due <= budget_of(instance, subsidy.programme) else without)
+    return pays
 
 
 def _better(instance: Instance, slot: Slot) -> Iterator[SubGroup]:

@@ -1,5 +1,7 @@
 """Why a member is where it is: what the group saves it, and whether some of the group would do better alone."""
 
+import pytest
+
 from matching.__main__ import main
 from matching.formats import instance_from_json, plan_from_json
 from matching.instance import PlaceAtVenue
@@ -28,6 +30,17 @@ def test_who_would_do_better_without_the_others_is_named():
     (why,) = why_served(of, [slot], ["a"])
     assert why.better == SubGroup("s1", ("a",), 400)
     assert (why.pays_cents, why.alone_cents, why.saves_cents) == (1600, 1200, -400)
+
+
+@pytest.mark.parametrize(("budget_cents", "alone_cents"), [(0, 1200), (599, 1200), (600, 600)])
+def test_alone_it_pays_with_the_subsidy_that_its_programme_could_pay(budget_cents, alone_cents):
+    subsidy = {"programme": "p1", "percent": 50, "cap_cents_per_hour": None}
+    q1 = provider("q1", offer(rate_cents_per_hour=1000), visits_homes=False)
+    programmes = [{"id": "p1", "weekly_budget_cents": budget_cents}]
+    of = instance_from_json(instance([need("a", subsidy=subsidy)], [q1], programmes=programmes))
+    slot = Slot("s1", "q1", "tutoring", PlaceAtVenue("v1"), 0, 900, 960, 1200, (Member("a", 900, 960, 1200, 0),))
+    (why,) = why_served(of, [slot])
+    assert why.alone_cents == alone_cents
 
 
 def test_a_host_s_guests_cannot_do_without_it():
