@@ -7,6 +7,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from billing.gateway import Gateway
 from marketplace import health, metrics, pages
+from marketplace.accounts import passkey_views as passkeys
 from marketplace.accounts import second_step_views as second_step
 from marketplace.accounts import token_views as tokens
 from marketplace.accounts import views as accounts
@@ -73,6 +74,7 @@ ROOMS = (
     pages,
     accounts,
     second_step,
+    passkeys,
     tokens,
     places,
     households,

@@ -7,6 +7,7 @@ from sqlmodel import Session
 
 from marketplace.accounts.models import Actor, Municipality, Role
 from marketplace.accounts.operations import record
+from marketplace.accounts.passkeys import remove_passkeys
 from marketplace.accounts.second_step import take_away
 from marketplace.accounts.sessions import end_sessions
 from marketplace.accounts.sign_in import add_user, appoint, find_user
@@ -36,12 +37,13 @@ def appoint_staff(
 def reset_second_step(
     session: Session, now: datetime, municipality_id: str, email: str, reason: str, say: Callable[[str], None]
 ) -> None:
-    """Take away a lost second step after its owner was recognised (`reason` says how); signs out everywhere."""
+    """Take away a lost second step and all passkeys once the owner was recognised (`reason`); signs out everywhere."""
     user = find_user(session, email)
     if user is None:
         raise NotFound(N_("Nessuno entra con questa e-mail."))
     set_scope(session, Scope(municipality_id))
     take_away(session, user.id)
+    remove_passkeys(session, user.id)
     end_sessions(session, now, user.id)
     record(session, Actor(municipality_id, reason=reason), now, "reset_second_step", "user_account", user.id)
     session.commit()

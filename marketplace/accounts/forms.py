@@ -61,6 +61,26 @@ class SetUpForm(CodeForm):
     secret = HiddenField()
 
 
+class PasskeyForm(FlaskForm):
+    """What a passkey signed, as the page's script sends it."""
+
+    credential = HiddenField()
+    wanted = HiddenField()
+
+
+class NewPasskeyForm(PasskeyForm):
+    """A new passkey, by a name that its owner will know again."""
+
+    name = StringField(
+        _("Nome"),
+        filters=[lambda text: text.strip() if text else text],
+        validators=[
+            DataRequired(_("Scrivi un nome che ti faccia riconoscere la passkey.")),
+            Length(max=60, message=_("Il nome è troppo lungo: al massimo 60 lettere.")),
+        ],
+    )
+
+
 class TokenForm(FlaskForm):
     """A key for a program: its name, what it may do, and for how long."""
 

@@ -1,10 +1,11 @@
-"""Every night what signing in leaves behind is forgotten: spent links, ended sessions, counted tries."""
+"""Every night what signing in leaves behind is forgotten: spent links, ended sessions, tries, unsigned challenges."""
 
 from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session
 
+from marketplace.accounts.passkeys import forget_old_challenges
 from marketplace.accounts.sessions import forget_old_sessions
 from marketplace.accounts.sign_in import forget_old_links
 from marketplace.accounts.throttle import forget_old_attempts
@@ -17,6 +18,7 @@ def forget(session: Session, municipality_id: str, now: datetime, **_: Any) -> N
     forget_old_links(session, now)
     forget_old_sessions(session, now)
     forget_old_attempts(session, now)
+    forget_old_challenges(session, now)
 
 
 every("23 2 * * *", forget)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from flask_security.core import UserMixin
-from sqlalchemy import DateTime, Index, Text
+from sqlalchemy import BigInteger, DateTime, Index, Text
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
@@ -166,6 +166,7 @@ class Way(StrEnum):
 
     LINK = "link"
     PASSWORD = "password"  # noqa: S105
+    PASSKEY = "passkey"
     DEMO = "demo"
 
 
@@ -205,6 +206,34 @@ class RecoveryCode(SQLModel, table=True):
     user_id: UUID = Field(foreign_key="user_account.id", primary_key=True)
     code_hash: bytes = Field(primary_key=True)
     used_at: datetime | None = None
+
+
+class Passkey(SQLModel, table=True):
+    """A key pair of somebody's phone, computer or security key (global); only the public half ever comes here.
+
+    `sign_count` is the device's own count of its signatures, 0 where it keeps none: one that does not grow is a copy's.
+    """
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    user_id: UUID = Field(foreign_key="user_account.id", index=True)
+    credential_id: bytes = Field(unique=True)
+    public_key: bytes
+    sign_count: int = Field(sa_type=BigInteger)
+    name: str = Field(max_length=60)
+    created_at: datetime
+    used_at: datetime | None = None
+
+
+class Challenge(SQLModel, table=True):
+    """What a passkey must sign (global), once, within its time, in the browser that asked for it.
+
+    With `user_id` it is for a new passkey of that person, without for signing in; only hashes are kept.
+    """
+
+    challenge_hash: bytes = Field(primary_key=True)
+    browser_hash: bytes
+    user_id: UUID | None = Field(default=None, foreign_key="user_account.id")
+    expires_at: datetime = Field(index=True)
 
 
 class Attempts(SQLModel, table=True):

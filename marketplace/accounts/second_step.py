@@ -10,7 +10,7 @@ from passlib.totp import TOTP
 from sqlalchemy import delete, func
 from sqlmodel import Session, col, select
 
-from marketplace.accounts.models import Authenticator, RecoveryCode, Role
+from marketplace.accounts.models import Appointment, Authenticator, RecoveryCode, Role
 from marketplace.accounts.throttle import count_attempt, forget_attempts
 from marketplace.errors import Rejected
 from marketplace.sealed import keyring
@@ -52,6 +52,14 @@ def address_of(secret: str, email: str) -> str:
 def find_authenticator(session: Session, user_id: UUID) -> Authenticator | None:
     """Somebody's second step, if it is set up."""
     return session.get(Authenticator, user_id)
+
+
+def is_compulsory(session: Session, user_id: UUID) -> bool:
+    """Whether any of somebody's roles asks for two steps."""
+    held = select(Appointment.id).where(
+        Appointment.user_id == user_id, col(Appointment.role).in_(COMPULSORY), col(Appointment.ended_at).is_(None)
+    )
+    return session.exec(held.limit(1)).first() is not None
 
 
 def set_up(session: Session, now: datetime, user_id: UUID, secret: str, code: str) -> list[str]:

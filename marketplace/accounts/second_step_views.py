@@ -1,53 +1,40 @@
 """One's own access: the second step of signing in, and where one is signed in; a change asks for a code."""
 
 import io
-from typing import Any, cast
 from uuid import UUID
 
 import segno
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_security import current_user
 from markupsafe import Markup
 
-from marketplace.accounts import second_step, sessions
+from marketplace.accounts import passkeys, second_step, sessions
 from marketplace.accounts.forms import CodeForm, SetUpForm
 from marketplace.accounts.models import User
-from marketplace.accounts.operations import record
+from marketplace.accounts.own_access import me, note, onward, private, wanted_or_home
 from marketplace.accounts.signing import signed_in_here
 from marketplace.db import db
-from marketplace.errors import Rejected
 from marketplace.failures import show_on
-from marketplace.messages.operations import Recipient, tell
-from marketplace.pages import own_path
-from marketplace.web import actor, first_step, id_from, list_appointments, now, signed_in
-from marketplace.words import N_
+from marketplace.web import first_step, id_from, now, signed_in
 
 blueprint = Blueprint("second_step", __name__, url_prefix="/accesso")
-CHANGED = N_("È cambiato il modo in cui entri in Condiviso")
-CHANGES = {
-    "set_up_second_step": N_("Hai attivato i due passaggi: per entrare serve anche il codice del telefono."),
-    "take_away_second_step": N_("Hai tolto i due passaggi: per entrare basta di nuovo il link o la password."),
-    "make_recovery_codes": N_("Hai fatto nuovi codici di riserva: quelli di prima non valgono più."),
-    "end_sessions": N_("Hai chiuso l'accesso su tutti gli altri dispositivi."),
-}
-NOT_YOU = N_("%(what)s\n\nSe non sei stata o stato tu, apri %(url)s e avvisa subito il Comune.")
 
 
 @blueprint.get("")
 @signed_in
 def access() -> ResponseReturnValue:
     """How one gets in, and where one is."""
-    user, here = _me(), signed_in_here()
-    return _private(
+    user, here = me(), signed_in_here()
+    return private(
         "accounts/access.html",
         user=user,
         here=here,
         sessions=sessions.list_sessions(db.session, now(), user.id),
         second_step=second_step.find_authenticator(db.session, user.id),
         codes_left=second_step.count_recovery_codes(db.session, user.id),
-        is_compulsory=_is_compulsory(user.id),
+        passkeys=passkeys.list_passkeys(db.session, user.id),
+        is_compulsory=second_step.is_compulsory(db.session, user.id),
     )
 
 
@@ -61,16 +48,27 @@ def give() -> ResponseReturnValue:
     if form.validate_on_submit():
         if second_step.check_code(db.session, now(), here.user_id, form.code.data):
             here.is_strong = True
-            return _onward(form.wanted.data)
+            return onward(form.wanted.data)
         show_on(form, second_step.WrongCode(field="code"))
-    return _private("accounts/code.html", 422 if form.errors else 200, form=form)
+    return show_step(form, here.user_id)
+
+
+def show_step(form: CodeForm, user_id: UUID) -> ResponseReturnValue:
+    """Ask for what this person has: a code, a passkey, or either."""
+    return private(
+        "accounts/code.html",
+        422 if form.errors else 200,
+        form=form,
+        has_code=second_step.find_authenticator(db.session, user_id) is not None,
+        has_passkey=passkeys.has_passkey(db.session, user_id),
+    )
 
 
 @blueprint.route("/due-passaggi", methods=["GET", "POST"])
 @signed_in
 def set_up() -> ResponseReturnValue:
     """Read a QR code with the phone, write the first code; then the recovery codes, once."""
-    user = _me()
+    user = me()
     if second_step.find_authenticator(db.session, user.id) is not None:
         return redirect(url_for("second_step.access"), code=303)
     form = SetUpForm(wanted=request.args.get("next", ""))
@@ -81,15 +79,20 @@ def set_up() -> ResponseReturnValue:
             show_on(form, error)
         else:
             _strengthen(user)
-            return _private("accounts/recovery_codes.html", codes=codes, onward=_wanted(form.wanted.data))
+            return private("accounts/recovery_codes.html", codes=codes, onward=wanted_or_home(form.wanted.data))
     if len(form.secret.data or "") != second_step.SECRET_LENGTH:
         form.secret.data = second_step.new_secret()
     secret = form.secret.data
     shown = " ".join(secret[start : start + 4] for start in range(0, len(secret), 4))
     drawing = _drawn(second_step.address_of(secret, user.email))
     status = 422 if form.errors else 200
-    return _private(
-        "accounts/set_up.html", status, form=form, drawing=drawing, shown=shown, is_compulsory=_is_compulsory(user.id)
+    return private(
+        "accounts/set_up.html",
+        status,
+        form=form,
+        drawing=drawing,
+        shown=shown,
+        is_compulsory=second_step.is_compulsory(db.session, user.id),
     )
 
 
@@ -99,32 +102,32 @@ def recovery_codes() -> ResponseReturnValue:
     """New recovery codes, for a code."""
     form = CodeForm()
     if form.validate_on_submit() and _is_right(form):
-        codes = second_step.make_recovery_codes(db.session, _me().id)
-        _note("make_recovery_codes")
-        return _private("accounts/recovery_codes.html", codes=codes, onward=url_for("second_step.access"))
-    return _private("accounts/confirm.html", 422 if form.errors else 200, form=form, what="codes")
+        codes = second_step.make_recovery_codes(db.session, me().id)
+        note("make_recovery_codes")
+        return private("accounts/recovery_codes.html", codes=codes, onward=url_for("second_step.access"))
+    return private("accounts/confirm.html", 422 if form.errors else 200, form=form, what="codes")
 
 
 @blueprint.route("/togli", methods=["GET", "POST"])
 @signed_in
 def take_away() -> ResponseReturnValue:
     """No second step any more, for a code; never for those who must have one."""
-    if _is_compulsory(_me().id):
+    if second_step.is_compulsory(db.session, me().id):
         raise second_step.Compulsory
     form = CodeForm()
     if form.validate_on_submit() and _is_right(form):
-        second_step.take_away(db.session, _me().id)
-        _note("take_away_second_step")
+        second_step.take_away(db.session, me().id)
+        note("take_away_second_step")
         flash(_("Fatto: per entrare basta di nuovo il link o la password."), "success")
         return redirect(url_for("second_step.access"), code=303)
-    return _private("accounts/confirm.html", 422 if form.errors else 200, form=form, what="away")
+    return private("accounts/confirm.html", 422 if form.errors else 200, form=form, what="away")
 
 
 @blueprint.post("/sessioni/<session_id>/chiudi")
 @signed_in
 def end_one(session_id: str) -> ResponseReturnValue:
     """Sign out on one device."""
-    sessions.end_session(db.session, now(), _me().id, id_from(session_id))
+    sessions.end_session(db.session, now(), me().id, id_from(session_id))
     flash(_("Fatto: su quel dispositivo non c'è più nessun accesso aperto."), "success")
     return redirect(url_for("second_step.access"), code=303)
 
@@ -134,18 +137,10 @@ def end_one(session_id: str) -> ResponseReturnValue:
 def end_all() -> ResponseReturnValue:
     """Sign out everywhere but here."""
     here = signed_in_here()
-    sessions.end_sessions(db.session, now(), _me().id, but=here.id if here else None)
-    _note("end_sessions")
+    sessions.end_sessions(db.session, now(), me().id, but=here.id if here else None)
+    note("end_sessions")
     flash(_("Fatto: sei dentro solo da qui."), "success")
     return redirect(url_for("second_step.access"), code=303)
-
-
-def _me() -> User:
-    return cast(User, current_user._get_current_object())
-
-
-def _is_compulsory(user_id: UUID) -> bool:
-    return any(one.role in second_step.COMPULSORY for one in list_appointments(user_id))
 
 
 def _strengthen(user: User) -> None:
@@ -154,40 +149,14 @@ def _strengthen(user: User) -> None:
     if here is not None:
         sessions.end_sessions(db.session, now(), user.id, but=here.id)
         here.is_strong = True
-    _note("set_up_second_step")
+    note("set_up_second_step")
 
 
 def _is_right(form: CodeForm) -> bool:
-    right = second_step.check_code(db.session, now(), _me().id, form.code.data)
+    right = second_step.check_code(db.session, now(), me().id, form.code.data)
     if not right:
         show_on(form, second_step.WrongCode(field="code"))
     return right
-
-
-def _note(action: str) -> None:
-    """The change stands in the audit log, and its owner is told by e-mail."""
-    user, by = _me(), actor()
-    if not by.municipality_id:
-        raise Rejected(_("Qui non c'è ancora nessun Comune: prima va creato con «marketplace import»."))
-    record(db.session, by, now(), action, "user_account", user.id)
-    tell(
-        db.session,
-        by.municipality_id,
-        now(),
-        Recipient(user.email, user.locale),
-        key=f"{action}:{user.id}:{now().isoformat()}",
-        subject=CHANGED,
-        body=NOT_YOU,
-        values={"what": _(CHANGES[action]), "url": url_for("second_step.access", _external=True)},
-    )
-
-
-def _wanted(wanted: str | None) -> str:
-    return own_path(wanted) if wanted else url_for("accounts.home")
-
-
-def _onward(wanted: str | None) -> ResponseReturnValue:
-    return redirect(_wanted(wanted), code=303)
 
 
 def _drawn(text: str) -> Markup:
@@ -196,10 +165,3 @@ def _drawn(text: str) -> Markup:
         picture, kind="svg", scale=5, border=4, xmldecl=False, svgclass="qr", lineclass=None, light="#fff"
     )
     return Markup(picture.getvalue().decode())  # noqa: S704 - drawn by us from our own text
-
-
-def _private(template: str, status: int = 200, **values: Any) -> Response:
-    """A page that no browser keeps."""
-    answer = make_response(render_template(template, **values), status)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer

@@ -7,7 +7,8 @@ from flask import Flask, Response, g, request, session
 from flask_security.utils import login_user, logout_user
 
 from marketplace.accounts.models import Role, SignedIn, User, Way
-from marketplace.accounts.second_step import COMPULSORY, find_authenticator
+from marketplace.accounts.passkeys import has_passkey
+from marketplace.accounts.second_step import COMPULSORY, find_authenticator, is_compulsory
 from marketplace.accounts.sessions import LASTS_FOR_STAFF, begin_session, end_session, find_session
 from marketplace.db import db
 
@@ -60,11 +61,16 @@ def is_for_staff(row: SignedIn) -> bool:
 
 
 def missing_step(role: Role | None) -> str | None:
-    """What is missing before this browser may act in `role`: GIVE the code, SET_UP a second step, or nothing."""
+    """What is missing before this browser may act in `role`: GIVE the code, SET_UP a second step, or nothing.
+
+    For whom two steps are compulsory, in whichever role, a passkey is one: no other is set up without it.
+    """
     row = signed_in_here()
     if row is None or row.is_strong:
         return None
     if find_authenticator(db.session, row.user_id) is not None:
+        return GIVE
+    if has_passkey(db.session, row.user_id) and is_compulsory(db.session, row.user_id):
         return GIVE
     return SET_UP if role in COMPULSORY else None
 

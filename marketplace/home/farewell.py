@@ -16,6 +16,7 @@ from sqlmodel import Session, col, select
 
 from marketplace.accounts.models import Actor, Appointment, Municipality, Role, User
 from marketplace.accounts.operations import record
+from marketplace.accounts.passkeys import remove_passkeys
 from marketplace.accounts.second_step import take_away
 from marketplace.accounts.sessions import end_sessions
 from marketplace.documents.models import Document, DocumentKind
@@ -293,6 +294,7 @@ def _end_accounts(session: Session, now: datetime, municipality_id: str, househo
 def _close_account(session: Session, now: datetime, user: User) -> None:
     end_sessions(session, now, user.id)
     take_away(session, user.id)
+    remove_passkeys(session, user.id)
     user = session.get_one(User, user.id)
     user.email, user.name, user.password, user.active = f"{user.id}@{ENDED_DOMAIN}", "", None, False
     session.flush()

@@ -1,0 +1,77 @@
+"""What the pages of one's own access share: every change of how somebody gets in is on record, and told by e-mail."""
+
+from datetime import timedelta
+from typing import Any, Final, cast
+
+from flask import Response, make_response, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_security import current_user
+
+from marketplace.accounts.models import User
+from marketplace.accounts.operations import record
+from marketplace.accounts.signing import signed_in_here
+from marketplace.db import db
+from marketplace.errors import Rejected
+from marketplace.messages.operations import Recipient, tell
+from marketplace.pages import own_path
+from marketplace.web import actor, now
+from marketplace.words import N_
+
+CHANGED: Final = N_("È cambiato il modo in cui entri in Condiviso")
+CHANGES: Final = {
+    "set_up_second_step": N_("Hai attivato i due passaggi: per entrare serve anche il codice del telefono."),
+    "take_away_second_step": N_("Hai tolto i due passaggi: per entrare basta di nuovo il link o la password."),
+    "make_recovery_codes": N_("Hai fatto nuovi codici di riserva: quelli di prima non valgono più."),
+    "end_sessions": N_("Hai chiuso l'accesso su tutti gli altri dispositivi."),
+    "add_passkey": N_("Hai aggiunto una passkey: con quella si entra senza link e senza password."),
+    "remove_passkey": N_("Hai tolto una passkey: con quella non si entra più."),
+}
+NOT_YOU: Final = N_("%(what)s\n\nSe non sei stata o stato tu, apri %(url)s e avvisa subito il Comune.")
+FRESH: Final = timedelta(minutes=15)
+
+
+def me() -> User:
+    """Who is signed in."""
+    return cast(User, current_user._get_current_object())
+
+
+def is_fresh() -> bool:
+    """Whether one signed in a moment ago: an open browser left alone must not give away the account for good."""
+    here = signed_in_here()
+    return here is not None and now() - here.started_at <= FRESH
+
+
+def note(action: str) -> None:
+    """The change stands in the audit log, and its owner is told by e-mail."""
+    user, by = me(), actor()
+    if not by.municipality_id:
+        raise Rejected(_("Qui non c'è ancora nessun Comune: prima va creato con «marketplace import»."))
+    record(db.session, by, now(), action, "user_account", user.id)
+    tell(
+        db.session,
+        by.municipality_id,
+        now(),
+        Recipient(user.email, user.locale),
+        key=f"{action}:{user.id}:{now().isoformat()}",
+        subject=CHANGED,
+        body=NOT_YOU,
+        values={"what": _(CHANGES[action]), "url": url_for("second_step.access", _external=True)},
+    )
+
+
+def wanted_or_home(wanted: str | None) -> str:
+    """The page that somebody wanted before signing in, if it is ours."""
+    return own_path(wanted) if wanted else url_for("accounts.home")
+
+
+def onward(wanted: str | None) -> ResponseReturnValue:
+    """Lead there."""
+    return redirect(wanted_or_home(wanted), code=303)
+
+
+def private(template: str, status: int = 200, **values: Any) -> Response:
+    """A page that no browser keeps."""
+    answer = make_response(render_template(template, **values), status)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
