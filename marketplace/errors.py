@@ -17,14 +17,20 @@ from marketplace.words import N_
 
 
 class MarketplaceError(Exception):
-    """`message` is an Italian msgid; `values` fill its %(name)s places; `field` names the input that it is about."""
+    """`message` is an Italian msgid; `values` fill its %(name)s places; `field` names the input that it is about.
+
+    `wait_seconds`: after which time the same may be asked again.
+    """
 
     status = 500
     default = N_("Qualcosa non ha funzionato. Riprova tra qualche minuto.")
 
-    def __init__(self, message: str | None = None, *, field: str = "", **values: Any) -> None:
+    def __init__(
+        self, message: str | None = None, *, field: str = "", wait_seconds: int | None = None, **values: Any
+    ) -> None:
         self.message = message or self.default
         self.field = field
+        self.wait_seconds = wait_seconds
         self.values: Mapping[str, Any] = values
         super().__init__(self.message % values if values else self.message)
 

@@ -13,7 +13,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from marketplace.errors import MarketplaceError
-from marketplace.i18n import API
+from marketplace.i18n import API, language
 from marketplace.pages import own_path
 from marketplace.web import PUBLIC, access_of
 from marketplace.words import N_
@@ -97,6 +97,8 @@ def _problem(status: int, title: str, text: str) -> ResponseReturnValue:
     answer = jsonify(type="about:blank", title=title, status=status, detail=text)
     answer.mimetype = "application/problem+json"
     answer.headers["Cache-Control"] = "no-store"
+    answer.headers["Content-Language"] = language()
+    answer.vary.add("Accept-Language")
     if status == 401:
         answer.headers["WWW-Authenticate"] = "Bearer"
     return answer, status
@@ -126,7 +128,10 @@ def show_on(form: FlaskForm, error: MarketplaceError, otherwise: str = "") -> No
 
 def refused(error: MarketplaceError) -> ResponseReturnValue:
     """A rule said no: its own sentence, with its status."""
-    return _answer(error.status, FAILURES[error.status], words_of(error))
+    answer = make_response(_answer(error.status, FAILURES[error.status], words_of(error)))
+    if error.wait_seconds is not None:
+        answer.headers["Retry-After"] = str(error.wait_seconds)
+    return answer
 
 
 def expired(_: CSRFError) -> ResponseReturnValue:

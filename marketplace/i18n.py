@@ -12,10 +12,12 @@ API: Final = "/api/"  # where programs ask: with a key, never with cookies
 
 
 def select_locale() -> str:
-    """The cookie's choice, else the signed-in person's, else Italian; a program hears its owner's language."""
+    """The cookie's choice, else the signed-in person's, else Italian; a program's first what it accepts."""
     if request.path.startswith(API):
-        owner = g.get("owner")
-        return owner.locale if owner and owner.locale in LANGUAGES else "it"
+        accepted = request.accept_languages.best_match(LANGUAGES) if request.accept_languages else None
+        if accepted:
+            return accepted
+        return g.owners_language if g.get("owners_language") in LANGUAGES else "it"
     chosen = request.cookies.get(COOKIE)
     if chosen in LANGUAGES:
         return str(chosen)

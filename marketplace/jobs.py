@@ -36,6 +36,7 @@ ROOMS = (
     "marketplace.statements.give_backs",
     "marketplace.documents.operations",
     "marketplace.intake.uploads",
+    "marketplace.api.jobs",
 )
 queue = procrastinate.App(connector=procrastinate.PsycopgConnector(), import_paths=ROOMS)
 _on_given_connection = JobManager(procrastinate.SyncPsycopgConnector())

@@ -1,6 +1,7 @@
 """Every table of the application, gathered for Alembic and for whoever must know them all."""
 
 from marketplace.accounts import models as accounts
+from marketplace.api import models as api
 from marketplace.documents import models as documents
 from marketplace.households import models as households
 from marketplace.intake import models as intake
@@ -18,6 +19,7 @@ from marketplace.vouchers import models as vouchers
 
 __all__ = [
     "accounts",
+    "api",
     "documents",
     "households",
     "intake",

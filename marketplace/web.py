@@ -17,7 +17,7 @@ from marketplace.accounts.models import Actor, Appointment, Municipality, Role
 from marketplace.accounts.operations import sign_as
 from marketplace.accounts.sessions import STAFF
 from marketplace.accounts.signing import GIVE, SET_UP, missing_step
-from marketplace.accounts.tokens import find_owner
+from marketplace.accounts.tokens import count_request, find_owner
 from marketplace.db import NOBODY, Scope, db, set_scope
 from marketplace.errors import CONFLICTS, Conflict, Forbidden, MarketplaceError, NotFound, NoToken, Rejected
 from marketplace.i18n import API as API_PATH
@@ -166,11 +166,15 @@ def _actor_of_key() -> Actor:
     kind, _, text = request.headers.get("Authorization", "").partition(" ")
     found = find_owner(db.session, now(), text.strip()) if kind.lower() == "bearer" else None
     if found is None:
+        count_request(db.session, now(), None, client_address())
+        db.session.commit()
         set_scope(db.session, Scope("", NOBODY, NOBODY))
         return Actor("")
-    token, appointment, g.owner = found
-    g.scopes = token.scopes
+    token, appointment, owner = found
+    g.token_id, g.scopes, g.owners_language = token.id, token.scopes, owner.locale
     actor = _actor_in(appointment)
+    count_request(db.session, now(), token, client_address())
+    db.session.commit()  # apart: requests of one key do not wait for each other, and one that fails is counted too
     set_scope(db.session, scope_of(actor))
     return actor
 

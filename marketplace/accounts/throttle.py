@@ -46,8 +46,9 @@ def count_attempt(
     )
     count, since = session.connection().execute(counted).one()
     if count > limit:
-        minutes = max(1, math.ceil((since + within - now) / timedelta(minutes=1)))
-        raise TooMany(message, minutes=minutes)
+        left = since + within - now
+        seconds, minutes = (max(1, math.ceil(left / timedelta(**{unit: 1}))) for unit in ("seconds", "minutes"))
+        raise TooMany(message, wait_seconds=seconds, minutes=minutes)
 
 
 def forget_attempts(session: Session, what: str, whose: str) -> None:

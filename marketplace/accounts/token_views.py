@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from flask import Blueprint, flash, make_response, redirect, render_template, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -13,10 +13,12 @@ from marketplace.accounts.forms import TokenForm
 from marketplace.accounts.models import Role
 from marketplace.db import db
 from marketplace.messages.operations import Recipient, tell
+from marketplace.sealed import keyring
 from marketplace.web import actor, allow, id_from, now
 from marketplace.words import N_
 
 blueprint = Blueprint("tokens", __name__, url_prefix="/accesso/chiavi")
+SHOWN_ONCE = "new key"  # of the session: which key, and its text, sealed
 NEW_KEY = N_("C'è una nuova chiave per entrare in Condiviso al posto tuo")
 NOT_YOU = N_(
     "È stata creata una chiave con cui un programma entra al posto tuo.\n\n"
@@ -34,12 +36,27 @@ def list_all() -> ResponseReturnValue:
     if form.validate_on_submit():
         token, text = tokens.make_token(db.session, actor(), now(), form.name.data, form.scopes.data, form.days.data)
         _tell_owner(token.id)
-        answer = make_response(render_template("accounts/new_token.html", token=token, text=text))
-        answer.headers["Cache-Control"] = "no-store"
-        return answer
+        session[SHOWN_ONCE] = [str(token.id), keyring.seal(text.encode()).decode()]
+        return redirect(url_for("tokens.show_new"), code=303)
     found = tokens.list_tokens(db.session, actor(), now())
     status = 422 if form.errors else 200
     return render_template("accounts/tokens.html", form=form, tokens=found, scopes=tokens.SCOPES), status
+
+
+@blueprint.get("/nuova")
+@allow(Role.FAMILY)
+def show_new() -> ResponseReturnValue:
+    """The key that was just made: the first time only."""
+    token_id, sealed = session.pop(SHOWN_ONCE, (None, ""))
+    mine = tokens.list_tokens(db.session, actor(), now())
+    token = next((one for one in mine if str(one.id) == token_id), None)
+    if token is None:
+        flash(_("Una chiave si vede una volta sola: se non l'hai copiata, chiudila e creane un'altra."), "error")
+        return redirect(url_for("tokens.list_all"), code=303)
+    text = keyring.open(sealed.encode()).decode()
+    answer = make_response(render_template("accounts/new_token.html", token=token, text=text))
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 def _tell_owner(token_id: UUID) -> None:

@@ -12,12 +12,17 @@ from sqlmodel import Session, col, select
 
 from marketplace.accounts.models import Actor, ApiToken, Appointment, User
 from marketplace.accounts.operations import record
+from marketplace.accounts.throttle import count_attempt
 from marketplace.errors import Conflict, Forbidden, NotFound, Rejected
 from marketplace.words import N_
 
 PREFIX: Final = "condiviso_"  # so that scanners of published code find a key that was left there
 TOKENS_MAX: Final = 20
 DAYS: Final = (30, 90, 365)
+REQUESTS_MAX: Final = 300  # of one key
+UNKNOWN_MAX: Final = 60  # without a key that holds, from one address
+MINUTE: Final = timedelta(minutes=1)
+TOO_FAST: Final = N_("Troppe richieste: aspetta quanto dice «Retry-After» e riprova.")
 SCOPES: Final[Mapping[str, str]] = {
     "needs:read": N_("Leggere le esigenze"),
     "needs:write": N_("Ritirare le esigenze"),
@@ -69,6 +74,14 @@ def find_owner(session: Session, now: datetime, text: str) -> tuple[ApiToken, Ap
             col(User.active),
         )
     ).first()
+
+
+def count_request(session: Session, now: datetime, token: ApiToken | None, address: str) -> None:
+    """Count one more request, by its key or else by the network address that it came from. Raises TooMany."""
+    if token is not None:
+        count_attempt(session, now, "api", token.id.hex, REQUESTS_MAX, MINUTE, TOO_FAST)
+    else:
+        count_attempt(session, now, "api without key", address, UNKNOWN_MAX, MINUTE, TOO_FAST)
 
 
 def list_tokens(session: Session, by: Actor, now: datetime) -> list[ApiToken]:

@@ -7,6 +7,7 @@ from flask import Flask
 from pydantic.json_schema import models_json_schema
 from werkzeug.routing import Rule
 
+from marketplace.api.operations import KEY_MAX
 from marketplace.api.schemas import Problem
 from marketplace.api.serving import LIMIT, LIMIT_MAX
 
@@ -19,6 +20,7 @@ CAUSES: Final = {
     "409": "The state does not allow it (any more).",
     "412": "It has changed since the ETag in If-Match.",
     "422": "The input is wrong, or a rule says no.",
+    "429": "Too many requests in a minute: Retry-After says how many seconds to wait.",
 }
 
 
@@ -28,7 +30,9 @@ def describe(app: Flask) -> dict[str, Any]:
     views: list[Any] = [app.view_functions[one.endpoint] for one in rules]
     models = {one.returns for one in views} | {one.takes for one in views if one.takes} | {Problem}
     ordered = sorted(models, key=lambda model: model.__name__)
-    _, schemas = models_json_schema([(one, "serialization") for one in ordered], ref_template=REFERENCE)
+    taken = {one.takes for one in views if one.takes}
+    modes = [(one, "validation" if one in taken else "serialization") for one in ordered]
+    _, schemas = models_json_schema(modes, ref_template=REFERENCE)  # type: ignore[arg-type]
     paths: dict[str, dict[str, Any]] = {}
     for rule in sorted(rules, key=lambda one: one.rule):
         path = re.sub(r"<(\w+)>", r"{\1}", rule.rule.removeprefix(PREFIX))
@@ -60,7 +64,7 @@ def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
         "200": answer,
         **({"304": {"description": "As the ETag in If-None-Match."}} if method == "GET" else {}),
     }
-    for code in [*codes, *(["422"] if is_list or view.takes else [])]:
+    for code in [*codes, *(["422"] if is_list or method != "GET" else []), "429"]:
         content = {"application/problem+json": {"schema": _reference("Problem")}}
         responses[code] = {"description": CAUSES[code], "content": content}
     takes = view.takes
@@ -88,6 +92,9 @@ def _parameters(rule: Rule, method: str, is_list: bool) -> list[dict[str, Any]]:
         found.append({"name": "limit", "in": "query", "schema": limit})
         found.append({"name": "after", "in": "query", "schema": {**text, "format": "uuid"}})
     found.append({"name": "If-None-Match" if method == "GET" else "If-Match", "in": "header", "schema": text})
+    if method != "GET":
+        key = {**text, "minLength": 1, "maxLength": KEY_MAX, "pattern": "^[!-~]+$"}
+        found.append({"name": "Idempotency-Key", "in": "header", "schema": key})
     return found
 
 

@@ -6,10 +6,14 @@ from functools import wraps
 from typing import Any, Final
 from uuid import UUID
 
-from flask import Response, request
+from flask import Response, g, request
 from pydantic import BaseModel, ValidationError
 
+from marketplace.api.models import ApiRequest
+from marketplace.api.operations import find_answer
+from marketplace.db import db
 from marketplace.errors import Outdated, Rejected
+from marketplace.web import actor, now
 from marketplace.words import N_
 
 LIMIT: Final = 50
@@ -27,9 +31,17 @@ def operation(
     def with_answer(view: Callable[..., BaseModel]) -> Callable[..., Response]:
         @wraps(view)
         def answer(**values: Any) -> Response:
+            key = request.headers.get("Idempotency-Key") if request.method != "GET" else None
+            fingerprint = fingerprint_of_request()
+            known = find_answer(db.session, actor(), now(), g.token_id, key, fingerprint) if key is not None else None
+            if known is not None:
+                return replayed(known)
             if takes is not None:
                 values["body"] = body_of(takes)
-            return respond(view(**values))
+            given = respond(view(**values))
+            if key is not None:
+                keep(given, key, fingerprint)
+            return given
 
         answer.scope = scope  # type: ignore[attr-defined]
         answer.takes = takes  # type: ignore[attr-defined]
@@ -37,6 +49,38 @@ def operation(
         return answer
 
     return with_answer
+
+
+def fingerprint_of_request() -> bytes:
+    """A hash of all that a request asks for."""
+    condition = request.headers.get("If-Match", "")
+    asked = f"{request.method} {request.full_path} {condition}\n".encode() + request.get_data()
+    return hashlib.sha256(asked).digest()
+
+
+def keep(given: Response, key: str, fingerprint: bytes) -> None:
+    """Keep the answer in the transaction of what was done: both are there, or neither."""
+    row = ApiRequest(
+        municipality_id=actor().municipality_id,
+        token_id=g.token_id,
+        key=key,
+        fingerprint=fingerprint,
+        status=given.status_code,
+        media_type=str(given.mimetype),
+        body=given.get_data(),
+        at=now(),
+    )
+    db.session.add(row)
+    db.session.flush()
+
+
+def replayed(known: ApiRequest) -> Response:
+    """The answer that was given before."""
+    answer = Response(known.body, known.status, mimetype=known.media_type)
+    answer.set_etag(hashlib.sha256(known.body).hexdigest()[:32])
+    answer.headers["Cache-Control"] = "private, no-cache"
+    answer.headers["Idempotency-Replayed"] = "true"
+    return answer
 
 
 def body_of(model: type[BaseModel]) -> BaseModel:

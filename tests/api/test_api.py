@@ -7,6 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlmodel import col, select
 
+from marketplace.accounts import tokens
 from marketplace.accounts.models import Actor, ApiToken, Appointment, AuditEntry, Role, User
 from marketplace.accounts.sign_in import appoint
 from marketplace.accounts.tokens import make_token
@@ -62,12 +63,17 @@ def key(app: Application, by: Actor, scopes: tuple[str, ...] = ALL) -> dict[str,
 
 def test_a_key_is_shown_once_and_ended_by_its_owner(app: Application, client: FlaskClient, owner: Actor) -> None:
     sign_in(client, owner)
-    page = client.post("/accesso/chiavi", data={"name": "casa", "scopes": ["needs:read"], "days": "30"})
+    made = client.post("/accesso/chiavi", data={"name": "casa", "scopes": ["needs:read"], "days": "30"})
+    assert (made.status_code, made.location) == (303, "/accesso/chiavi/nuova")
+    page = client.get(made.location)
     assert page.status_code == 200
     assert page.headers["Cache-Control"] == "no-store"
     assert str((datetime.now(UTC) + timedelta(days=30)).year) in page.text
     text = re.search(r"condiviso_[\w-]{43}", page.text).group()  # type: ignore[union-attr]
+    again = client.get(made.location)
+    assert (again.status_code, again.location) == (303, "/accesso/chiavi")
     listed = client.get("/accesso/chiavi").text
+    assert listed.count("/chiudi") == 1
     assert "casa" in listed
     assert text not in listed
     program = app.test_client()
@@ -215,3 +221,40 @@ def test_the_description_says_what_is_served(app: Application, client: FlaskClie
     assert found == served
     named = set(re.findall(r"#/components/schemas/(\w+)", str(described)))
     assert named <= set(described["components"]["schemas"])
+
+
+def test_whoever_asks_too_often_is_told_when_to_come_back(
+    app: Application, client: FlaskClient, owner: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "REQUESTS_MAX", 3)
+    header, other = key(app, owner), key(app, owner)
+    wrong = {"limit": "0"}  # a request that fails counts too
+    answers = [client.get("/api/v1/needs", headers=header, query_string=wrong) for _ in range(5)]
+    assert [one.status_code for one in answers] == [422] * 3 + [429] * 2
+    assert answers[-1].mimetype == "application/problem+json"
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+    assert client.get("/api/v1/needs", headers=other).status_code == 200
+
+
+def test_whoever_tries_keys_is_stopped_by_address(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "UNKNOWN_MAX", 2)
+    guess = {"Authorization": "Bearer condiviso_guess"}
+
+    def ask(address: str) -> int:
+        return client.get("/api/v1/needs", headers=guess, environ_base={"REMOTE_ADDR": address}).status_code
+
+    assert [ask("203.0.113.9") for _ in range(4)] == [401, 401, 429, 429]
+    assert ask("203.0.113.10") == 401
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"), [("en-GB,en;q=0.9", "en"), ("it", "it"), ("de", "it"), ("de,en;q=0.1", "en"), ("*", "it")]
+)
+def test_a_problem_is_told_in_the_language_that_the_program_accepts(
+    app: Application, client: FlaskClient, owner: Actor, accepted: str, language: str
+) -> None:
+    answer = client.get("/api/v1/needs?limit=0", headers={**key(app, owner), "Accept-Language": accepted})
+    said = {"it": "«limit» va da 1 a 200.", "en": "“limit” goes from 1 to 200."}
+    assert answer.json["detail"] == said[language]
+    assert answer.headers["Content-Language"] == language
+    assert "Accept-Language" in answer.headers["Vary"]
