@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE  # without compiled modules a start takes secon
 export UV_NO_PROGRESS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench bench-matching browser faults bench-billing load sbom permissions screenshots counts messages lock clean chromium
+.PHONY: help setup demo test check format bench bench-matching browser faults bench-billing load sbom permissions screenshots counts lighthouse messages lock clean chromium
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ permissions: setup ## write down who may do what, as the routes say it (docs/per
 
 counts: setup chromium ## count taps, answers, pages and bytes of the main jobs into docs/experience.md
 	$(RUN)/python -m tests.journeys.counts
+
+lighthouse: setup chromium build/lighthouse/ready ## score the pages that families open most with Lighthouse (needs Node.js)
+	$(RUN)/python -m tests.journeys.lighthouse
 
 bench: setup ## measure the matcher beside its rivals on small cities, in about two minutes
 	$(RUN)/python -m tests.benchmarks.matching --kinds clustered tight village --sizes 100 200 --seconds 10
@@ -124,6 +127,12 @@ build/tools/ready: requirements-tools.lock $(VENV)/ready
 	@echo "Setting up build/tools ..."
 	@$(RUN)/python -m venv --clear build/tools
 	@VIRTUAL_ENV=build/tools $(RUN)/uv pip install --quiet --no-deps --require-hashes -r requirements-tools.lock
+	@touch $@
+
+build/lighthouse/ready:
+	@command -v npm >/dev/null || { echo "Lighthouse needs Node.js and npm; an administrator can install them: apt-get install npm"; exit 1; }
+	@echo "Setting up Lighthouse in build/lighthouse ..."
+	@mkdir -p build/lighthouse && npm install --silent --no-save --no-package-lock --no-audit --no-fund --prefix build/lighthouse lighthouse@12.8.2
 	@touch $@
 
 $(VENV)/compiled: $(VENV)/ready $(wildcard matching/*.py)
