@@ -8,7 +8,7 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import BrowserType, Page
 
 from tests.demo.test_supervisor import free_port
 from tests.journeys.conftest import enter_as
@@ -30,8 +30,8 @@ PAGES: tuple[tuple[str, int | None, Callable[[Page], None]], ...] = (
 
 def main() -> None:
     """Print a table; exit 1 if a score is below its least."""
-    with running_demo(VAR) as (_, url):
-        found = [(name, *measured(url, nth, goto)) for name, nth, goto in PAGES]
+    with running_demo(VAR) as (browser, url):
+        found = [(name, *measured(browser.browser_type, url, nth, goto)) for name, nth, goto in PAGES]
     sys.stdout.write(
         "| Page | " + " | ".join(LEAST) + " | Largest paint, s | First visit, kB |\n|---|---|---|---|---|---|\n"
     )
@@ -41,7 +41,9 @@ def main() -> None:
     sys.exit(any(scores[one] < least for _, scores, _, _ in found for one, least in LEAST.items()))
 
 
-def measured(url: str, nth: int | None, goto: Callable[[Page], None]) -> tuple[dict[str, int], float, int]:
+def measured(
+    kind: BrowserType, url: str, nth: int | None, goto: Callable[[Page], None]
+) -> tuple[dict[str, int], float, int]:
     """Scores of 100, seconds and kB of one page, for somebody whose browser has never been here before."""
     port, profile = free_port(), VAR.absolute() / f"profile-{nth}-{goto.__name__}"
     chromium = which("chromium")
@@ -49,12 +51,9 @@ def measured(url: str, nth: int | None, goto: Callable[[Page], None]) -> tuple[d
     command = [chromium, "--headless=new", "--no-sandbox", *QUIET, f"--remote-debugging-port={port}"]
     browser = subprocess.Popen([*command, f"--user-data-dir={profile}", "about:blank"], stderr=subprocess.DEVNULL)
     try:
-        with sync_playwright() as playwright:
-            assert soon((profile / "DevToolsActivePort").exists)
-            page = playwright.chromium.connect_over_cdp(f"http://127.0.0.1:{port}").contexts[0].new_page()
-            page.goto(url)  # the page's own addresses are relative
-            address = where(page, url, nth, goto)
-        return scores_of(address, port)
+        assert soon((profile / "DevToolsActivePort").exists)
+        page = kind.connect_over_cdp(f"http://127.0.0.1:{port}").contexts[0].new_page()
+        return scores_of(where(page, url, nth, goto), port)
     finally:
         browser.terminate()
         browser.wait(30)
