@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from shutil import which
+from socket import socket
 from typing import Any
 
 from playwright.sync_api import BrowserType, Page
@@ -51,12 +52,18 @@ def measured(
     command = [chromium, "--headless=new", "--no-sandbox", *QUIET, f"--remote-debugging-port={port}"]
     browser = subprocess.Popen([*command, f"--user-data-dir={profile}", "about:blank"], stderr=subprocess.DEVNULL)
     try:
-        assert soon((profile / "DevToolsActivePort").exists)
+        assert soon(lambda: listens(port))
         page = kind.connect_over_cdp(f"http://127.0.0.1:{port}").contexts[0].new_page()
         return scores_of(where(page, url, nth, goto), port)
     finally:
         browser.terminate()
         browser.wait(30)
+
+
+def listens(port: int) -> bool:
+    """Whether the browser can be told what to do."""
+    with socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
 def where(page: Page, url: str, nth: int | None, goto: Callable[[Page], None]) -> str:
