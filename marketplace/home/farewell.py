@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
-from marketplace.accounts.models import Actor, Appointment, Municipality, Role, User
+from marketplace.accounts.models import Actor, ApiToken, Appointment, Municipality, Role, User
 from marketplace.accounts.operations import record
 from marketplace.accounts.passkeys import remove_passkeys
 from marketplace.accounts.second_step import take_away
@@ -31,7 +31,7 @@ from marketplace.slots.facts import NAMED
 from marketplace.slots.leaving import leave_slot
 from marketplace.slots.models import CalendarFeed, Invitation, Membership, Proposal, ProposalState, Slot
 from marketplace.slots.operations import decline_proposal
-from marketplace.statements.models import ASKED, Payment, Statement, StatementState
+from marketplace.statements.models import ASKED, Contest, Payment, Statement, StatementState
 from marketplace.statements.months import first_day
 from marketplace.statements.operations import find_closing
 from marketplace.talk.models import Complaint, Feedback, GroupMessage
@@ -43,6 +43,7 @@ ENDED_DOMAIN: Final = "cancellato.invalid"
 class Waiting(StrEnum):
     """What a farewell waits for."""
 
+    NEEDS = "needs"
     GROUPS = "groups"
     MONTH = "month"
     PAYMENTS = "payments"
@@ -103,6 +104,8 @@ def take_back(session: Session, by: Actor, now: datetime) -> None:
 def waits_for(session: Session, municipality_id: str, household_id: UUID, now: datetime) -> list[Waiting]:
     """Why a household's data are still needed, in the order in which it will end; nothing: they may go."""
     today, found = now.astimezone(ROME).date(), []
+    if _still_asks(session, municipality_id, household_id):
+        found.append(Waiting.NEEDS)
     last = _last_day(session, municipality_id, household_id)
     if last is not None and last >= today:
         found.append(Waiting.GROUPS)
@@ -113,6 +116,16 @@ def waits_for(session: Session, municipality_id: str, household_id: UUID, now: d
     if _has_year_without_certificate(session, municipality_id, household_id, today):
         found.append(Waiting.CERTIFICATE)
     return found
+
+
+def _still_asks(session: Session, municipality_id: str, household_id: UUID) -> bool:
+    """Whether a need of the household waits for a group: one posted after the farewell, or proposed past its time."""
+    waiting = select(Need.id).where(
+        Need.municipality_id == municipality_id,
+        Need.household_id == household_id,
+        col(Need.state).in_((NeedState.OPEN, NeedState.PROPOSED)),
+    )
+    return session.exec(waiting.limit(1)).first() is not None
 
 
 def _proposals(session: Session, municipality_id: str, household_id: UUID | None) -> list[Proposal]:
@@ -193,6 +206,8 @@ def erase_settled(session: Session, municipality_id: str, now: datetime) -> None
     """Erase the households that have left and for whose data nothing waits any more."""
     leaving = select(Farewell).where(Farewell.municipality_id == municipality_id, col(Farewell.erased_at).is_(None))
     for farewell in session.exec(leaving.with_for_update(skip_locked=True)).all():
+        # Whatever would be written for the household meanwhile waits for this lock.
+        session.get_one(Household, (municipality_id, farewell.household_id), with_for_update=True)
         if not waits_for(session, municipality_id, farewell.household_id, now):
             erase(session, now, farewell)
 
@@ -210,9 +225,10 @@ def erase(session: Session, now: datetime, farewell: Farewell) -> None:
         (
             Need,
             Need.household_id == household_id,
-            {"address": None, "lat": None, "lon": None, "windows": [], "notes": ""},
+            _nothing_asked(),
         ),
         (Proposal, col(Proposal.id).in_(mine), {"reason": ""}),
+        (Contest, Contest.household_id == household_id, {"reason": "", "answer": ""}),
     )
     for table, which, values in changes:
         session.connection().execute(update(table).where(table.municipality_id == city, which).values(values))
@@ -283,6 +299,7 @@ def _end_accounts(session: Session, now: datetime, municipality_id: str, househo
     )
     for appointment in session.exec(held).all():
         appointment.ended_at = now
+        session.connection().execute(delete(ApiToken).where(col(ApiToken.appointment_id) == appointment.id))
         session.flush()
         others = select(Appointment.id).where(
             Appointment.user_id == appointment.user_id, col(Appointment.ended_at).is_(None)

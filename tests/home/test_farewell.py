@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlmodel import Session, select
 
-from marketplace.accounts.models import Actor, Appointment, Role, User
+from marketplace.accounts.models import Actor, ApiToken, Appointment, Role, User
 from marketplace.accounts.sign_in import add_user, appoint
 from marketplace.db import Row, Scope, seeing
 from marketplace.errors import Forbidden
@@ -132,6 +132,35 @@ def test_money_is_waited_for_and_then_the_certificate(family: tuple[Session, Act
     assert waits_for(session, CITY, by.household_id, NOW) == [Waiting.CERTIFICATE]
     assert waits_for(session, CITY, by.household_id, datetime(2027, 2, 28, 12, tzinfo=UTC)) == [Waiting.CERTIFICATE]
     assert waits_for(session, CITY, by.household_id, datetime(2027, 3, 1, 12, tzinfo=UTC)) == []
+
+
+def test_a_need_posted_after_the_farewell_keeps_the_family_s_data(family: tuple[Session, Actor]) -> None:
+    session, by = family
+    say_farewell(session, by, NOW)
+    need = session.exec(select(Need)).one()
+    for state in (NeedState.OPEN, NeedState.PROPOSED):
+        need.state = state
+        session.flush()
+        assert waits_for(session, CITY, by.household_id, NOW) == [Waiting.NEEDS]
+        erase_settled(session, CITY, NOW)
+        assert "Figlion1" in everything(session)
+    need.state = NeedState.WITHDRAWN
+    session.flush()
+    erase_settled(session, CITY, NOW)
+    assert "Figlion1" not in everything(session)
+
+
+def test_keys_of_programs_go_with_the_family(family: tuple[Session, Actor]) -> None:
+    session, by = family
+    held = session.exec(select(Appointment)).one()
+    key = ApiToken(
+        token_hash=b"hash", appointment_id=held.id, name="Agenda di Anna", created_at=NOW, ends_at=NOW + timedelta(30)
+    )
+    session.add(key)
+    session.flush()
+    say_farewell(session, by, NOW)
+    erase_settled(session, CITY, NOW)
+    assert session.exec(select(ApiToken)).all() == []
 
 
 def test_saying_it_twice_is_once_and_it_can_be_taken_back(family: tuple[Session, Actor]) -> None:
