@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 from marketplace.accounts.policy import get_policy
 from marketplace.households.addresses import addresses_of
 from marketplace.messages.operations import Recipient, link_to, tell
+from marketplace.providers.addresses import addresses_of_provider
 from marketplace.providers.models import Provider
 from marketplace.slots.answer_links import answer_code, answer_secret
 from marketplace.slots.calendar import ROME
@@ -168,8 +169,7 @@ def tell_providers_asked(session: Session, now: datetime, slots: Collection[Slot
     providers = session.exec(select(Provider).where(col(Provider.id).in_(asked))).all()
     for provider in providers:
         mine = asked[provider.id]
-        if provider.email:
-            to = Recipient(provider.email)
+        for to in addresses_of_provider(session, provider):
             deadline = min(slot.deadline for slot in mine).astimezone(ROME)
             values = {"count": len(mine), "deadline": format_datetime(deadline, MOMENT, locale=to.locale)}
             key = f"asked {provider.id} {mine[0].round_id}"
@@ -182,7 +182,7 @@ def tell_cancelled(session: Session, now: datetime, meeting: Meeting, households
     told = [to for of in addresses.values() for to in of]
     if meeting.state == MeetingState.CANCELLED_BY_MUNICIPALITY:
         provider = session.get_one(Provider, (meeting.municipality_id, meeting.provider_id))
-        told += [Recipient(provider.email)] if provider.email else []
+        told += addresses_of_provider(session, provider)
     for to in told:
         values = {"day": format_date(meeting.held_on, DAY, locale=to.locale), "reason": _reason(meeting, to)}
         key = f"cancelled {meeting.id}"
@@ -205,20 +205,18 @@ def tell_substitute_sought(
     session: Session, now: datetime, colleague: Provider, meetings: Sequence[Meeting], until: datetime
 ) -> None:
     """Ask a colleague who could hold these meetings (in order); `until`: when the first is no longer to be had."""
-    if not colleague.email:
-        return
-    to, first = Recipient(colleague.email), meetings[0]
-    days = [format_date(one.held_on, DAY, locale=to.locale) for one in meetings]
-    values = {
-        "day": days[0],
-        "days": "\n".join(f"- {day}" for day in days),
-        "count": len(days),
-        "until": format_datetime(until.astimezone(ROME), MOMENT, locale=to.locale),
-        "url": link_to("/lavoro/sostituzioni"),
-    }
-    words = SUBSTITUTE_SOUGHT if len(days) == 1 else SUBSTITUTES_SOUGHT
-    key = f"sought {first.id} {first.provider_id} {len(days)}"
-    _tell(session, first.municipality_id, now, to, key, *words, values)
+    first, words = meetings[0], SUBSTITUTE_SOUGHT if len(meetings) == 1 else SUBSTITUTES_SOUGHT
+    key = f"sought {first.id} {first.provider_id} {len(meetings)}"
+    for to in addresses_of_provider(session, colleague):
+        days = [format_date(one.held_on, DAY, locale=to.locale) for one in meetings]
+        values = {
+            "day": days[0],
+            "days": "\n".join(f"- {day}" for day in days),
+            "count": len(days),
+            "until": format_datetime(until.astimezone(ROME), MOMENT, locale=to.locale),
+            "url": link_to("/lavoro/sostituzioni"),
+        }
+        _tell(session, first.municipality_id, now, to, key, *words, values)
 
 
 def tell_substitute_found(
@@ -229,7 +227,7 @@ def tell_substitute_found(
     absent = session.get_one(Provider, (meeting.municipality_id, absent_id))
     addresses = addresses_of(session, {meeting.municipality_id}, households)
     told = [(to, SUBSTITUTE_FOUND) for of in addresses.values() for to in of]
-    told += [(Recipient(absent.email), TAKEN_OVER)] if absent.email else []
+    told += [(to, TAKEN_OVER) for to in addresses_of_provider(session, absent)]
     for to, words in told:
         values = {"day": format_date(meeting.held_on, DAY, locale=to.locale), "name": holder.name}
         _tell(session, meeting.municipality_id, now, to, f"held {meeting.id} {holder.id}", *words, values)

@@ -12,7 +12,6 @@ from marketplace.accounts.operations import record
 from marketplace.errors import Conflict, NotFound, Rejected
 from marketplace.households.models import Household
 from marketplace.jobs import defer
-from marketplace.messages.operations import Recipient, tell
 from marketplace.slots.calendar import local_day
 from marketplace.slots.meetings import record_attendance
 from marketplace.slots.models import Meeting, Presence
@@ -27,6 +26,7 @@ from marketplace.statements.models import (
     StatementState,
 )
 from marketplace.statements.months import morning_of
+from marketplace.statements.notices import tell_household
 from marketplace.statements.payments import collect, lock_payment, still_asked
 from marketplace.words import N_
 
@@ -181,15 +181,12 @@ def _let_go(session: Session, contest: Contest, now: datetime) -> None:
 
 
 def _tell(session: Session, contest: Contest, now: datetime) -> None:
-    household = session.get_one(Household, (contest.municipality_id, contest.household_id))
-    if not household.email:
-        return
     body = N_("Hai ragione sulla riga che hai contestato: non la paghi com'era. La rettifica è sul prossimo estratto.")
     if contest.state == ContestState.REJECTED:
         body = N_("La riga che hai contestato resta com'è, e la addebitiamo. Il perché è in Estratti conto.")
-    key = f"contest-decided-{contest.id}"
-    subject = N_("La tua contestazione è decisa")
-    tell(session, contest.municipality_id, now, Recipient(household.email), key, subject, body)
+    household = (contest.municipality_id, contest.household_id)
+    words = (N_("La tua contestazione è decisa"), body)
+    tell_household(session, now, household, f"contest-decided-{contest.id}", words)
 
 
 def list_contests(

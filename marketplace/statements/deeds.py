@@ -9,8 +9,6 @@ from billing import ledger
 from marketplace.accounts.models import Actor
 from marketplace.accounts.operations import record
 from marketplace.errors import Conflict, NotFound
-from marketplace.households.models import Household
-from marketplace.messages.operations import Recipient, tell
 from marketplace.slots.calendar import local_day
 from marketplace.statements.models import (
     ASKED,
@@ -20,11 +18,19 @@ from marketplace.statements.models import (
     Statement,
     StatementState,
 )
+from marketplace.statements.notices import tell_household
 from marketplace.statements.payments import lock_payment, pay_now, statement_of
 from marketplace.statements.posting import TO_COME, Deed, post
 from marketplace.words import N_
 
 GRACE_DAYS = 30
+REMINDER = (
+    N_("Sollecito di pagamento"),
+    N_(
+        "L'estratto conto %(month)s non è ancora pagato. Paga entro 30 giorni da Estratti conto, o chiama il Comune"
+        " se sei in difficoltà: cerchiamo insieme una soluzione. Dopo, il posto nel gruppo può essere sospeso."
+    ),
+)
 """From the letter to the write-off."""
 
 
@@ -75,15 +81,9 @@ def remind(session: Session, by: Actor, now: datetime, payment: Payment) -> None
     if statement.reminded_at is not None:
         return
     statement.reminded_at = now
-    household = session.get_one(Household, (payment.municipality_id, payment.household_id))
-    if household.email:
-        body = N_(
-            "L'estratto conto %(month)s non è ancora pagato. Paga entro 30 giorni da Estratti conto, o chiama il Comune"
-            " se sei in difficoltà: cerchiamo insieme una soluzione. Dopo, il posto nel gruppo può essere sospeso."
-        )
-        values = {"month": f"{statement.month:%m/%Y}"}
-        subject, key = N_("Sollecito di pagamento"), f"reminder-{statement.id}"
-        tell(session, payment.municipality_id, now, Recipient(household.email), key, subject, body, values)
+    household = (payment.municipality_id, payment.household_id)
+    month = f"{statement.month:%m/%Y}"
+    tell_household(session, now, household, f"reminder-{statement.id}", REMINDER, lambda _: {"month": month})
     record(session, by, now, "remind", "statement", statement.id)
     session.flush()
 

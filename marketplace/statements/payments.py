@@ -7,9 +7,12 @@ writing it again changes nothing. Payouts likewise: Stripe's key is our row's id
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from babel.dates import format_date
+from babel.numbers import format_decimal
 from procrastinate.types import JSONDict
 from sqlmodel import Session, col, select
 
@@ -18,11 +21,11 @@ from billing.answers import Charge, ChargeStatus, GatewayError, GatewayUnavailab
 from billing.gateway import Gateway
 from marketplace.households.models import Household
 from marketplace.jobs import defer, defer_each, job
-from marketplace.messages.operations import Recipient, tell
 from marketplace.slots.calendar import local_day
 from marketplace.statements.gateways import AGAIN, gateway
 from marketplace.statements.models import ASKED, Payment, PaymentState, Statement, StatementState
 from marketplace.statements.months import morning_of
+from marketplace.statements.notices import tell_household
 from marketplace.statements.payouts import make_payouts
 from marketplace.statements.posting import post, post_fee
 from marketplace.words import N_
@@ -213,9 +216,6 @@ def _fail(session: Session, payment: Payment, now: datetime, reason: str) -> Non
 
 
 def _tell_failure(session: Session, payment: Payment, statement: Statement, now: datetime) -> None:
-    household = household_of(session, payment)
-    if not household.email:
-        return
     again = payment.next_attempt_on
     body = N_(
         "Non siamo riusciti a incassare %(euros)s euro per l'estratto conto %(month)s. Riproviamo il %(again)s."
@@ -226,14 +226,18 @@ def _tell_failure(session: Session, payment: Payment, statement: Statement, now:
             "Non siamo riusciti a incassare %(euros)s euro per l'estratto conto %(month)s: ora è in ritardo."
             " Puoi pagare da Estratti conto, %(month)s, oppure chiamare il Comune."
         )
-    values = {
-        "euros": f"{payment.cents // 100},{payment.cents % 100:02d}",
+    household = (payment.municipality_id, payment.household_id)
+    key, words = f"payment-failed-{payment.id}-{payment.attempts}", (N_("Il pagamento non è riuscito"), body)
+    tell_household(session, now, household, key, words, lambda locale: _failure(payment, statement, locale))
+
+
+def _failure(payment: Payment, statement: Statement, locale: str) -> dict[str, str]:
+    again = payment.next_attempt_on
+    return {
+        "euros": format_decimal(Decimal(payment.cents) / 100, "#,##0.00", locale=locale),
         "month": f"{statement.month:%m/%Y}",
-        "again": f"{again:%d/%m/%Y}" if again else "",
+        "again": format_date(again, "d MMMM y", locale=locale) if again else "",
     }
-    key = f"payment-failed-{payment.id}-{payment.attempts}"
-    to = Recipient(household.email)
-    tell(session, payment.municipality_id, now, to, key, N_("Il pagamento non è riuscito"), body, values)
 
 
 def pay_now(session: Session, municipality_id: str, now: datetime, payment: Payment) -> None:

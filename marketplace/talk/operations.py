@@ -13,6 +13,7 @@ from marketplace.db import insert_once
 from marketplace.errors import Conflict, Forbidden, NotFound, Rejected
 from marketplace.households.addresses import addresses_of
 from marketplace.messages.operations import Recipient, link_to, tell
+from marketplace.providers.addresses import addresses_of_provider
 from marketplace.providers.models import Provider
 from marketplace.slots.calendar import ROME
 from marketplace.slots.facts import NAMED, MemberRow, SlotFacts, read_slots
@@ -180,7 +181,7 @@ def _tell_others(session: Session, by: Actor, now: datetime, group: _Group) -> N
     if by.provider_id != group.slot.provider_id:
         provider = session.get_one(Provider, (by.municipality_id, group.slot.provider_id))
         path = f"/lavoro/gruppi/{group.slot.slot_id}/messaggi"
-        told += [(Recipient(provider.email), path)] if provider.email else []
+        told += [(to, path) for to in addresses_of_provider(session, provider)]
     for to, path in told:
         key = f"talk {group.slot.slot_id} {now.astimezone(ROME).date()} {to.address}"
         tell(session, by.municipality_id, now, to, key[:200], *NEW, {"url": link_to(path)})

@@ -7,7 +7,7 @@ from sqlalchemy import event
 from sqlmodel import Session, select
 
 from marketplace.accounts.models import Actor, Role, User
-from marketplace.accounts.sign_in import appoint
+from marketplace.accounts.sign_in import add_user, appoint
 from marketplace.errors import Conflict, NotFound
 from marketplace.messages.models import Message
 from marketplace.needs.models import Need
@@ -44,6 +44,15 @@ def seek(session: Session, meeting: Meeting, before: timedelta = A_DAY) -> datet
     now = meeting.starts_at - before
     seek_substitute(session, provider_of(the_slot(session)), now, meeting.id)
     return now
+
+
+def test_a_colleague_is_asked_in_the_language_of_its_account(city: Session, meeting: Meeting) -> None:
+    user = add_user(city, NOW, "marco@example.org", "Marco")
+    user.locale = "en"
+    appoint(city, NOW, user.id, CITY, Role.PROVIDER, provider_id=who(city, "q2").provider_id)
+    seek(city, meeting)
+    assert any("Somebody is needed" in subject for subject in told(city, "q2@example.org"))
+    assert not any("Si cerca" in subject for subject in told(city, "q2@example.org"))
 
 
 def told(session: Session, email: str) -> list[str]:

@@ -13,7 +13,8 @@ from billing import ledger
 from billing.answers import GatewayUnavailableError
 from billing.gateway import Gateway
 from billing.webhooks import Event
-from marketplace.accounts.models import Actor
+from marketplace.accounts.models import Actor, Role
+from marketplace.accounts.sign_in import add_user, appoint
 from marketplace.demo.payments import behaviour, hosted
 from marketplace.demo.payments.seed import save_ways_to_pay
 from marketplace.households.models import Household
@@ -131,6 +132,19 @@ def test_a_declined_payment_is_told_tried_on_days_3_and_7_then_overdue(city: Cit
     assert len(city.session.exec(select(Message)).all()) == 3
     take_events(city.session, stand_in, shuffled=True, times=2)
     assert payment.attempts == 3 and len(city.session.exec(select(Message)).all()) == 3
+
+
+def test_a_failure_is_told_to_whoever_acts_for_the_family_in_their_language(city: City, stand_in: StandIn) -> None:
+    _, payment = one_family(city, stand_in, choice=None)
+    household = city.session.exec(select(Household)).one()
+    household.email = None
+    user = add_user(city.session, CLOSED_AT, "anna@example.org", "Anna")
+    user.locale = "en"
+    appoint(city.session, CLOSED_AT, user.id, CITY, Role.FAMILY, household_id=household.id)
+    collect(city.session, payment)
+    message = city.session.exec(select(Message)).one()
+    assert (message.recipient, message.subject) == ("anna@example.org", "The payment failed")
+    assert f"{payment.cents / 100:,.2f}" in message.body
 
 
 def test_an_overdue_statement_is_paid_with_another_card(city: City, stand_in: StandIn) -> None:
