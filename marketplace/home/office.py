@@ -1,6 +1,6 @@
 """Start pages of those who serve the city: officer and administrator."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from flask import Blueprint, render_template
 from sqlalchemy import func
@@ -11,14 +11,13 @@ from marketplace.db import db
 from marketplace.health import state_of
 from marketplace.needs.models import Need, NeedState
 from marketplace.providers.models import Accreditation, Provider
-from marketplace.providers.operations import list_providers
 from marketplace.rounds.operations import find_round_at_work, list_rounds
 from marketplace.safety.operations import list_cases
 from marketplace.statements.models import Statement, StatementState
 from marketplace.statements.months import first_day
-from marketplace.statements.operations import find_closing, list_waiting
+from marketplace.statements.operations import count_waiting, find_closing
 from marketplace.talk.operations import count_to_check
-from marketplace.vouchers.programmes import list_declared
+from marketplace.vouchers.programmes import count_declared
 from marketplace.web import actor, allow, now, today
 
 blueprint = Blueprint("office", __name__)
@@ -34,26 +33,27 @@ def officer() -> str:
         "home/officer.html",
         in_danger=list_cases(db.session, actor())[0],
         to_check=count_to_check(db.session, actor()),
-        applications=list_providers(db.session, municipality_id, (Accreditation.APPLIED, Accreditation.IN_REVIEW)),
-        expiring=_expiring(municipality_id),
-        declared=list_declared(db.session, municipality_id),
+        applications=_count_providers(municipality_id, (Accreditation.APPLIED, Accreditation.IN_REVIEW)),
+        expiring=_count_providers(municipality_id, (Accreditation.ACCREDITED,), today() + timedelta(days=30)),
+        declared=count_declared(db.session, municipality_id),
         at_work=find_round_at_work(db.session, municipality_id),
         last_round=next(iter(list_rounds(db.session, municipality_id, limit=1)), None),
         open_needs=_count_open(municipality_id),
         month=month,
         month_is_closed=find_closing(db.session, municipality_id, month) is not None,
-        unrecorded=len(list_waiting(db.session, municipality_id, today())),
+        unrecorded=count_waiting(db.session, municipality_id, today()),
         overdue=_count_overdue(municipality_id),
     )
 
 
-def _expiring(municipality_id: str) -> list[Provider]:
-    """Accredited providers whose certificate ends within 30 days."""
-    return [
-        one
-        for one in list_providers(db.session, municipality_id, (Accreditation.ACCREDITED,))
-        if one.certificate_expires is not None and one.certificate_expires <= today() + timedelta(days=30)
-    ]
+def _count_providers(municipality_id: str, states: tuple[Accreditation, ...], expiring_by: date | None = None) -> int:
+    """How many are in these states; with a day, of those whose certificate has ended by it."""
+    query = select(func.count()).where(
+        Provider.municipality_id == municipality_id, col(Provider.accreditation).in_(states)
+    )
+    if expiring_by is not None:
+        query = query.where(col(Provider.certificate_expires) <= expiring_by)
+    return db.session.exec(query).one()
 
 
 def _count_open(municipality_id: str) -> int:

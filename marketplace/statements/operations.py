@@ -308,8 +308,24 @@ def _totals(session: Session, values: dict[str, Any]) -> dict[str, int]:
     return totals | {"compensation_cents": int(fund.scalar_one()) - totals["guarantee_cents"]}
 
 
+def count_waiting(session: Session, municipality_id: str, before: date) -> int:
+    """How many meetings `list_waiting` would list."""
+    return len(_unrecorded(session, municipality_id, before))
+
+
 def list_waiting(session: Session, municipality_id: str, before: date) -> list[tuple[Meeting, int]]:
     """Meetings before a day whose attendance is not recorded, and for how many members: nobody pays or is paid."""
+    missing = _unrecorded(session, municipality_id, before)
+    if not missing:
+        return []
+    meetings = session.exec(
+        select(Meeting).where(Meeting.municipality_id == municipality_id, Meeting.id.in_(missing))  # type: ignore[attr-defined]
+    )
+    return [(meeting, missing[meeting.id]) for meeting in sorted(meetings, key=lambda one: (one.held_on, one.id))]
+
+
+def _unrecorded(session: Session, municipality_id: str, before: date) -> dict[UUID, int]:
+    """For how many members nothing was recorded, by meeting."""
     rows = (
         session.connection()
         .execute(
@@ -327,10 +343,4 @@ def list_waiting(session: Session, municipality_id: str, before: date) -> list[t
         )
         .all()
     )
-    missing: dict[UUID, int] = {row[0]: int(row[1]) for row in rows}
-    if not missing:
-        return []
-    meetings = session.exec(
-        select(Meeting).where(Meeting.municipality_id == municipality_id, Meeting.id.in_(missing))  # type: ignore[attr-defined]
-    )
-    return [(meeting, missing[meeting.id]) for meeting in sorted(meetings, key=lambda one: (one.held_on, one.id))]
+    return {row[0]: int(row[1]) for row in rows}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import Select, func, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
@@ -181,19 +181,23 @@ def _record(session: Session, by: Actor, now: datetime, action: str, programme: 
     record(session, by, now, action, "programme", programme.id, **detail)
 
 
+def count_declared(session: Session, municipality_id: str) -> int:
+    """How many means tests `list_declared` would list."""
+    newest = _newest_means_tests(municipality_id)
+    query = select(func.count()).where(
+        MeansTest.municipality_id == municipality_id,
+        col(MeansTest.id).in_(newest),
+        MeansTest.state == MeansTestState.DECLARED,
+    )
+    return session.exec(query).one()
+
+
 def list_declared(session: Session, municipality_id: str) -> list[Declared]:
     """Each household's newest means test, where it is declared and not looked at yet; oldest first."""
-    newest = (
-        select(MeansTest.id)
-        .where(MeansTest.municipality_id == municipality_id)
-        .ext(distinct_on(col(MeansTest.household_id)))
-        .order_by(col(MeansTest.household_id), col(MeansTest.created_at).desc(), col(MeansTest.id).desc())
-        .subquery()
-    )
     same_household = (col(Household.municipality_id) == MeansTest.municipality_id) & (
         col(Household.id) == MeansTest.household_id
     )
-    newest_ids = select(newest.c.id)
+    newest_ids = _newest_means_tests(municipality_id)
     found = session.exec(
         select(MeansTest, Household)
         .join(Household, same_household)
@@ -224,6 +228,18 @@ def list_declared(session: Session, municipality_id: str) -> list[Declared]:
         )
         for test, household in found
     ]
+
+
+def _newest_means_tests(municipality_id: str) -> Select[tuple[UUID]]:
+    """The id of each household's newest."""
+    newest = (
+        select(MeansTest.id)
+        .where(MeansTest.municipality_id == municipality_id)
+        .ext(distinct_on(col(MeansTest.household_id)))
+        .order_by(col(MeansTest.household_id), col(MeansTest.created_at).desc(), col(MeansTest.id).desc())
+        .subquery()
+    )
+    return select(newest.c.id)
 
 
 def find_families(session: Session, municipality_id: str, name: str, limit: int = 20) -> list[Known]:

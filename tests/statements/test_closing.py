@@ -13,7 +13,7 @@ from marketplace.slots.models import MeetingState, Presence, ProposalState
 from marketplace.statements import operations
 from marketplace.statements.audit import audit
 from marketplace.statements.models import LedgerEntry, MonthClosing, Payment, Posting, Statement, StatementLine
-from marketplace.statements.operations import MonthNotOver, close_month, list_waiting
+from marketplace.statements.operations import MonthNotOver, close_month, count_waiting, list_waiting
 from marketplace.vouchers.models import HoldState, ProgrammeWeek, VoucherHold
 from tests.statements.world import CITY, CLOSED_AT, LONG_AGO, NOVEMBER, OFFICER, TUESDAYS, City, Group
 
@@ -77,6 +77,7 @@ def test_a_meeting_that_nobody_recorded_waits_and_comes_with_a_later_month(city:
     assert [(meeting.id, count) for meeting, count in list_waiting(city.session, CITY, date(2026, 12, 1))] == [
         (late.id, 2)
     ]
+    assert count_waiting(city.session, CITY, date(2026, 12, 1)) == 1
     closing = close(city)
     assert closing.totals["meetings"] == 3 and closing.totals["meetings_waiting"] == 1
     assert city.session.exec(select(VoucherHold).where(VoucherHold.state == HoldState.HELD)).one().held_cents == 900

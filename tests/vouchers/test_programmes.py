@@ -82,9 +82,11 @@ def test_verifying_a_means_test_adds_a_row_and_keeps_the_declaration(session: Se
     session.add(declared)
     session.flush()
     assert [one.isee_cents for one in programmes.list_declared(session, CITY)] == [1_200_000]
+    assert programmes.count_declared(session, CITY) == 1
     for _ in range(2):
         assert programmes.decide_means_test(session, officer, NOW, declared.id, True).state == MeansTestState.VERIFIED
     assert programmes.list_declared(session, CITY) == []
+    assert programmes.count_declared(session, CITY) == 0
     assert [one.state for one in session.exec(select(MeansTest).order_by(MeansTest.id))] == ["declared", "verified"]
 
 
