@@ -86,6 +86,17 @@ def test_words_are_read_by_their_group_alone_even_past_the_code(city: Session, c
     assert count(city, Scope(CITY), "group_message") == 1
 
 
+def test_what_was_said_is_never_said_otherwise_whoever_asks(city: Session, confirm: Confirm) -> None:
+    add_need(city, "n1")
+    confirm(Group(["n1"]))
+    anna = replace(family_of(proposal_of(city, "n1")), user_id=uuid4())
+    operations.write(city, anna, NOW, the_slot(city).id, uuid4(), "tra noi")
+    for scope in (Scope(CITY), Scope(CITY, anna.household_id, NOBODY)):
+        with pytest.raises(ProgrammingError, match="permission denied"), seeing(city, scope), city.begin_nested():
+            city.connection().execute(text("update group_message set words = 'altro'"))
+    city.connection().execute(text("update group_message set standing = 'removed'"))
+
+
 def test_nobody_writes_in_anothers_name_even_past_the_code(city: Session, confirm: Confirm) -> None:
     for code in ("n1", "n2"):
         add_need(city, code)
