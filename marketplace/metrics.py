@@ -2,6 +2,7 @@
 
 import hmac
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -37,19 +38,21 @@ _pages: list[Any] = []
 
 @contextmanager
 def counting() -> Iterator[None]:
-    """Within, this process and those that it forks count pages together, in a folder that goes at the end."""
-    with tempfile.TemporaryDirectory(prefix="condiviso-metrics-") as folder:
-        os.environ[FOLDER] = folder
-        from prometheus_client import Histogram, values
+    """Within, this process and those that it forks count pages together, in a folder that goes when this one ends."""
+    folder, owner = tempfile.mkdtemp(prefix="condiviso-metrics-"), os.getpid()
+    os.environ[FOLDER] = folder
+    from prometheus_client import Histogram, values
 
-        values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]  # if it was imported before
-        labels = ("method", "rule", "status")
-        found = Histogram("condiviso_request_seconds", "Time of an answer.", labels, buckets=BUCKETS, registry=None)
-        _pages[:] = [found]
-        try:
-            yield
-        finally:
-            _pages.clear()
+    values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]  # if it was imported before
+    labels = ("method", "rule", "status")
+    found = Histogram("condiviso_request_seconds", "Time of an answer.", labels, buckets=BUCKETS, registry=None)
+    _pages[:] = [found]
+    try:
+        yield
+    finally:
+        _pages.clear()
+        if os.getpid() == owner:  # a forked one ends here too, while others still count
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def forget_process(pid: int) -> None:

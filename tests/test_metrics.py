@@ -1,6 +1,8 @@
 """Prometheus reads the queue and the pages of all processes; nobody else does."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -62,3 +64,18 @@ def test_a_silent_database_is_told(settings: Settings) -> None:
     )
     page = app.test_client().get("/metrics", headers=TOKEN)
     assert value(page.text, "condiviso_database_up") == 0
+
+
+def test_a_process_that_ends_leaves_the_others_their_count() -> None:
+    code = """
+import os, sys
+from marketplace.metrics import FOLDER, counting
+with counting():
+    child = os.fork()
+    if not child:
+        sys.exit()
+    os.waitpid(child, 0)
+    assert os.path.isdir(os.environ[FOLDER])
+assert not os.path.exists(os.environ[FOLDER])
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
