@@ -4,6 +4,7 @@ import re
 from typing import Any, Final
 
 from flask import Flask
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from werkzeug.routing import Rule
 
@@ -13,6 +14,8 @@ from marketplace.api.serving import LIMIT, LIMIT_MAX
 
 PREFIX: Final = "/api/v1"
 REFERENCE: Final = "#/components/schemas/{model}"
+ID: Final = {"format": "uuid"}
+PLACES: Final = {"month": {"pattern": r"^20[0-9]{2}-(0[1-9]|1[0-2])$"}}
 CAUSES: Final = {
     "401": "No key, or one that does not hold (any more).",
     "403": "The owner's role may not, or the key lacks the scope.",
@@ -64,7 +67,7 @@ def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
         "200": answer,
         **({"304": {"description": "As the ETag in If-None-Match."}} if method == "GET" else {}),
     }
-    for code in [*codes, *(["422"] if is_list or method != "GET" else []), "429"]:
+    for code in [*codes, "422", "429"]:
         content = {"application/problem+json": {"schema": _reference("Problem")}}
         responses[code] = {"description": CAUSES[code], "content": content}
     takes = view.takes
@@ -75,18 +78,24 @@ def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
         "operationId": rule.endpoint.split(".")[-1],
         "summary": view.__doc__,
         "security": [{"key": [view.scope]}],
-        "parameters": _parameters(rule, method, is_list),
+        "parameters": _parameters(rule, method, is_list, view.asks),
         **({"requestBody": body} if body else {}),
         "responses": responses,
     }
 
 
-def _parameters(rule: Rule, method: str, is_list: bool) -> list[dict[str, Any]]:
+def _parameters(rule: Rule, method: str, is_list: bool, asks: type[BaseModel] | None) -> list[dict[str, Any]]:
     text = {"type": "string"}
     found: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": {**text, "format": "uuid"}}
+        {"name": name, "in": "path", "required": True, "schema": {**text, **PLACES.get(name, ID)}}
         for name in sorted(rule.arguments)
     ]
+    if asks is not None:
+        told = asks.model_json_schema()
+        found += [
+            {"name": name, "in": "query", "required": name in told.get("required", ()), "schema": schema}
+            for name, schema in told["properties"].items()
+        ]
     if is_list:
         limit = {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT}
         found.append({"name": "limit", "in": "query", "schema": limit})

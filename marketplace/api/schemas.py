@@ -1,15 +1,22 @@
 """What the API answers: pydantic models, from which the description is written too."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from marketplace.needs.models import Need, NeedState, Service
 from marketplace.slots.models import PlaceKind, ProposalState
 from marketplace.slots.queries import ProposalFacts, ProposedSession
 
+
+def whole(given: Any) -> Any:
+    """JSON has one kind of number: 3000.0 is the integer 3000, as the description's `integer` says."""
+    return int(given) if isinstance(given, float) and given.is_integer() else given
+
+
+Whole = BeforeValidator(whole)
 Minute = Annotated[int, Field(ge=0, le=1440, description="Minutes after local midnight.")]
 
 
@@ -149,7 +156,7 @@ class Acceptance(Answer):
     """Consent to a price: it binds the family to pay up to the cap."""
 
     cap_cents: Annotated[
-        int, Field(strict=True, ge=0, le=10**9, description="The proposal's `cap_cents` as it was read.")
+        int, Whole, Field(strict=True, ge=0, le=10**9, description="The proposal's `cap_cents` as it was read.")
     ]
 
 

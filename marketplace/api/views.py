@@ -1,6 +1,7 @@
 """The addresses of `/api/v1`: each is an operation of a feature, for the roles that have the page of it."""
 
 from flask import Blueprint, Response, current_app, jsonify
+from sqlmodel import col
 
 from marketplace.accounts.models import Role
 from marketplace.api.description import describe
@@ -8,10 +9,11 @@ from marketplace.api.schemas import Acceptance, NeedAnswer, NeedPage, ProposalAn
 from marketplace.api.serving import operation, page_of, require_unchanged
 from marketplace.db import db
 from marketplace.needs import operations as needs
+from marketplace.needs.models import Need
 from marketplace.slots import operations as slots
-from marketplace.slots.models import ProposalState
+from marketplace.slots.models import Proposal
 from marketplace.slots.queries import get_proposal as proposal_facts
-from marketplace.slots.queries import list_proposals as proposals_of
+from marketplace.slots.queries import own_proposals, proposal_facts_of
 from marketplace.web import actor, allow, id_from, now, public
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
@@ -29,9 +31,8 @@ def description() -> Response:
 @operation("needs:read", NeedPage)
 def list_needs() -> NeedPage:
     """The family's needs, newest first."""
-    mine = needs.list_needs(db.session, actor())
-    part, following = page_of([one.id for one in mine])
-    return NeedPage(items=[NeedAnswer.of(one) for one in mine[part]], next=following)
+    found, following = page_of(needs.own_needs(actor()), col(Need.created_at), col(Need.id))
+    return NeedPage(items=[NeedAnswer.of(one) for one in found], next=following)
 
 
 @blueprint.get("/needs/<need_id>")
@@ -57,11 +58,9 @@ def withdraw_need(need_id: str) -> NeedAnswer:
 @operation("proposals:read", ProposalPage)
 def list_proposals() -> ProposalPage:
     """The family's proposals, whatever became of them, by deadline."""
-    household_id = actor().household_id
-    assert household_id is not None
-    mine = proposals_of(db.session, actor().municipality_id, household_id, states=tuple(ProposalState))
-    part, following = page_of([one.proposal_id for one in mine])
-    return ProposalPage(items=[ProposalAnswer.of(one) for one in mine[part]], next=following)
+    rows, following = page_of(own_proposals(actor()), col(Proposal.deadline), col(Proposal.id), newest_first=False)
+    found = proposal_facts_of(db.session, actor().municipality_id, rows)
+    return ProposalPage(items=[ProposalAnswer.of(one) for one in found], next=following)
 
 
 @blueprint.get("/proposals/<proposal_id>")

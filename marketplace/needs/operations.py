@@ -6,6 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 from uuid_utils.compat import uuid7
 
 from marketplace.accounts.models import Actor
@@ -153,13 +154,12 @@ def get_need(session: Session, by: Actor, need_id: UUID, lock: bool = False) -> 
 
 def list_needs(session: Session, by: Actor) -> list[Need]:
     """The household's needs, newest first."""
-    return list(
-        session.exec(
-            select(Need)
-            .where(Need.municipality_id == by.municipality_id, Need.household_id == by.household_id)
-            .order_by(col(Need.created_at).desc(), col(Need.id).desc())
-        )
-    )
+    return list(session.exec(own_needs(by).order_by(col(Need.created_at).desc(), col(Need.id).desc())))
+
+
+def own_needs(by: Actor) -> SelectOfScalar[Need]:
+    """All that the actor's household ever asked for."""
+    return select(Need).where(Need.municipality_id == by.municipality_id, Need.household_id == by.household_id)
 
 
 class DraftInTheWay(Conflict):

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from marketplace.accounts.models import Actor, Role
 from marketplace.errors import NotFound
@@ -84,7 +85,7 @@ def get_proposal(session: Session, by: Actor, proposal_id: UUID) -> ProposalFact
     proposal = session.get(Proposal, (by.municipality_id, proposal_id))
     if proposal is None or not may_act_for(by, proposal.household_id):
         raise NotFound
-    return _proposal_facts(session, by.municipality_id, [proposal])[0]
+    return proposal_facts_of(session, by.municipality_id, [proposal])[0]
 
 
 def list_proposals(
@@ -100,7 +101,14 @@ def list_proposals(
         )
         .order_by(col(Proposal.deadline), col(Proposal.id))
     ).all()
-    return _proposal_facts(session, municipality_id, proposals)
+    return proposal_facts_of(session, municipality_id, proposals)
+
+
+def own_proposals(by: Actor) -> SelectOfScalar[Proposal]:
+    """All that the actor's household was ever proposed."""
+    return select(Proposal).where(
+        Proposal.municipality_id == by.municipality_id, Proposal.household_id == by.household_id
+    )
 
 
 def find_proposal_of_need(session: Session, municipality_id: str, need_id: UUID) -> ProposalFacts | None:
@@ -111,7 +119,7 @@ def find_proposal_of_need(session: Session, municipality_id: str, need_id: UUID)
         .order_by(col(Proposal.created_at).desc(), col(Proposal.id).desc())
         .limit(1)
     ).first()
-    return None if proposal is None else _proposal_facts(session, municipality_id, [proposal])[0]
+    return None if proposal is None else proposal_facts_of(session, municipality_id, [proposal])[0]
 
 
 def get_slot_facts(session: Session, by: Actor, slot_id: UUID) -> SlotFacts:
@@ -138,7 +146,8 @@ def list_slots_of_round(session: Session, municipality_id: str, round_id: UUID) 
     return [facts[slot_id] for slot_id in found]
 
 
-def _proposal_facts(session: Session, municipality_id: str, proposals: Sequence[Proposal]) -> list[ProposalFacts]:
+def proposal_facts_of(session: Session, municipality_id: str, proposals: Sequence[Proposal]) -> list[ProposalFacts]:
+    """The given proposals as their family reads them, in the same order."""
     memberships = session.exec(
         select(Membership.slot_id)
         .where(

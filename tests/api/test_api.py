@@ -198,7 +198,7 @@ def test_pages_follow_each_other_without_gap(app: Application, client: FlaskClie
     second = client.get(f"/api/v1/needs?limit=2&after={first['next']}", headers=header).json
     assert first["items"] + second["items"] == whole["items"]
     assert second["next"] is None
-    for wrong in ("limit=0", "limit=201", "limit=x", "limit=²", "after=x"):
+    for wrong in ("limit=0", "limit=201", "limit=x", "limit=²", "after=x", "limt=2", "limit=1&limit=2"):
         assert client.get(f"/api/v1/needs?{wrong}", headers=header).status_code == 422
 
 

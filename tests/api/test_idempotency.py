@@ -62,11 +62,24 @@ def test_another_programs_key_of_the_same_name_is_another(client: FlaskClient, k
         assert answer.json["id"] == mine["id"]
 
 
-def test_what_was_refused_is_not_kept(app: Application, client: FlaskClient, keys: Keys) -> None:
+def test_what_a_rule_refused_is_kept_too_and_changes_nothing(app: Application, client: FlaskClient, keys: Keys) -> None:
     mine = the_proposal(client, keys["n1"])
     path = f"/api/v1/proposals/{mine['id']}/accept"
-    header = {**keys["n1"], "Idempotency-Key": "a1"}
-    assert client.post(path, json={"cap_cents": mine["cap_cents"] + 1}, headers=header).status_code == 409
+    header, other = ({**keys["n1"], "Idempotency-Key": key} for key in ("a1", "a2"))
+    first = client.post(path, json={"cap_cents": mine["cap_cents"] + 1}, headers=header)
+    assert (first.status_code, first.mimetype) == (409, "application/problem+json")
+    client.post(path, json={"cap_cents": mine["cap_cents"]}, headers=other)
+    again = client.post(path, json={"cap_cents": mine["cap_cents"] + 1}, headers=header)
+    assert (again.status_code, again.mimetype, again.data) == (409, first.mimetype, first.data)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert sorted(one.status for one in rows(app)) == [200, 409]
+    assert client.post(path, json={"cap_cents": mine["cap_cents"]}, headers=header).status_code == 422
+
+
+def test_a_body_that_is_none_leaves_the_key_free(app: Application, client: FlaskClient, keys: Keys) -> None:
+    mine = the_proposal(client, keys["n1"])
+    path, header = f"/api/v1/proposals/{mine['id']}/accept", {**keys["n1"], "Idempotency-Key": "a1"}
+    assert client.post(path, json={}, headers=header).status_code == 422
     assert rows(app) == []
     assert client.post(path, json={"cap_cents": mine["cap_cents"]}, headers=header).status_code == 200
 

@@ -74,6 +74,14 @@ def test_a_wrong_body_is_refused_without_repeating_it(client: FlaskClient, keys:
     assert client.get(path, headers=keys["n1"]).json["state"] == "proposed"
 
 
+def test_a_cap_may_be_written_as_any_json_number_that_is_whole(client: FlaskClient, keys: Keys) -> None:
+    mine = the_proposal(client, keys["n1"])
+    path, cap = f"/api/v1/proposals/{mine['id']}/accept", mine["cap_cents"]
+    assert client.post(path, data=b'{"cap_cents": %d.0}' % (cap + 1), headers=keys["n1"]).status_code == 409
+    answer = client.post(path, data=b'{"cap_cents": %d.0}' % cap, headers=keys["n1"])
+    assert (answer.status_code, answer.json["state"]) == (200, "accepted")
+
+
 def test_declining_opens_the_need_again(client: FlaskClient, keys: Keys) -> None:
     mine = the_proposal(client, keys["n1"])
     answer = client.post(f"/api/v1/proposals/{mine['id']}/decline", json={}, headers=keys["n1"])
