@@ -18,6 +18,7 @@ from marketplace.assets import init_assets
 from marketplace.config import Settings
 from marketplace.db import db
 from marketplace.demo import views as demo
+from marketplace.documents import letter_views as letters
 from marketplace.documents import views as documents
 from marketplace.documents.operations import issue_soon
 from marketplace.failures import init_failures
@@ -92,6 +93,7 @@ ROOMS = (
     console,
     treasury,
     documents,
+    letters,
     home,
     prices,
     public_places,

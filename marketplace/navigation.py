@@ -49,6 +49,8 @@ MENUS: Final[Mapping[str, Sequence[Entry]]] = {
     ),
     "operator": (
         ("/sportello", N_("Sportello")),
+        ("/sportello/lettere", N_("Lettere")),
+        ("/sportello/tagliandi", N_("Tagliandi")),
         ("/comune/pagamenti", N_("Pagamenti")),
         ("/luoghi", N_("Luoghi")),
         ("/eventi", N_("Eventi")),

@@ -63,18 +63,23 @@ class Sheet:
 
 def print_sheet(sheet: Sheet) -> bytes:
     """A sheet as PDF/UA-1."""
-    data = {name: getattr(sheet, name) for name in Sheet.__dataclass_fields__} | {"lang": language()}
-    pdf = _compiler().compile(format="pdf", pdf_standards=["ua-1"], sys_inputs={"data": json.dumps(data)})
+    said = {name: getattr(sheet, name) for name in Sheet.__dataclass_fields__}
+    return compiled(TEMPLATE, said | {"lang": language()})
+
+
+def compiled(template: Path, data: Mapping[str, Any]) -> bytes:
+    """A template filled with `data`, as PDF/UA-1."""
+    pdf = _compiler(template).compile(format="pdf", pdf_standards=["ua-1"], sys_inputs={"data": json.dumps(data)})
     assert isinstance(pdf, bytes)
     return pdf
 
 
-def _compiler() -> typst.Compiler:
+def _compiler(template: Path) -> typst.Compiler:
     """This thread's compiler, with its fonts and the template read: one that is at work refuses a second thread."""
-    compiler: typst.Compiler | None = getattr(_kept, "compiler", None)
-    if compiler is None:
-        compiler = _kept.compiler = typst.Compiler(str(TEMPLATE), ignore_system_fonts=True)
-    return compiler
+    kept: dict[Path, typst.Compiler] = _kept.__dict__.setdefault("compilers", {})
+    if template not in kept:
+        kept[template] = typst.Compiler(str(template), ignore_system_fonts=True)
+    return kept[template]
 
 
 def title_of(document: Document) -> str:

@@ -21,6 +21,7 @@ from marketplace.accounts.second_step import take_away
 from marketplace.accounts.sessions import end_sessions
 from marketplace.documents.models import Document, DocumentKind
 from marketplace.errors import Forbidden
+from marketplace.households.addresses import addresses_of
 from marketplace.households.models import Farewell, Household, MobileNumber, Person
 from marketplace.jobs import every, job
 from marketplace.messages.models import Message
@@ -218,6 +219,7 @@ def erase(session: Session, now: datetime, farewell: Farewell) -> None:
     household = session.get_one(Household, (city, household_id), with_for_update=True)
     centre = session.get_one(Municipality, city)
     addresses = _addresses(session, city, household_id) | ({household.email} if household.email else set())
+    addresses |= {one.address for one in addresses_of(session, {city}, [household_id])[household_id]}
     mine = [one.id for one in _proposals(session, city, household_id)]
     changes: tuple[tuple[Any, Any, dict[str, Any]], ...] = (
         (Household, Household.id == household_id, _nobody(centre)),
@@ -281,7 +283,7 @@ def _forget_messages(session: Session, municipality_id: str, since: datetime, ad
 def _nobody(centre: Municipality) -> dict[str, Any]:
     return {
         "family_name": "", "given_name": "", "tax_code": None, "tax_code_index": None, "email": None, "phone": None,
-        "address": "", "lat": centre.lat, "lon": centre.lon, "stripe_payment_method_id": None,
+        "address": "", "by_letter": False, "lat": centre.lat, "lon": centre.lon, "stripe_payment_method_id": None,
         "stripe_method_label": "",
     }  # fmt: skip
 

@@ -15,7 +15,10 @@ ROME = ZoneInfo("Europe/Rome")
 
 
 class Household(Row, table=True):
-    """A family: how to reach it and where it lives. The tax code is sealed, `tax_code_index` finds it."""
+    """A family: how to reach it and where it lives. The tax code is sealed, `tax_code_index` finds it.
+
+    `by_letter`: it wants its messages on paper.
+    """
 
     __table_args__ = (
         Index("household_by_tax_code", "municipality_id", "tax_code_index", unique=True),
@@ -32,6 +35,7 @@ class Household(Row, table=True):
     address: str = Field(max_length=300)
     lat: float
     lon: float
+    by_letter: bool = False
     stripe_customer_id: str | None = None
     stripe_payment_method_id: str | None = None
     stripe_method_label: str = Field(default="", max_length=40)

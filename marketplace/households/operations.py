@@ -126,6 +126,14 @@ def change_contacts(session: Session, by: Actor, now: datetime, email: str | Non
     session.flush()
 
 
+def choose_letters(session: Session, by: Actor, now: datetime, *, wanted: bool) -> None:
+    """From now on the household's messages come on paper, or again by e-mail or SMS."""
+    household = get_household(session, by)
+    household.by_letter = wanted
+    record(session, by, now, "choose_letters", "household", household.id, wanted=wanted)
+    session.flush()
+
+
 def move_home(session: Session, by: Actor, now: datetime, home: Home) -> None:
     """Where the household lives from now on; what stands is not matched anew."""
     household = get_household(session, by)

@@ -11,7 +11,7 @@ from marketplace.accounts.operations import record
 from marketplace.accounts.throttle import count_attempt
 from marketplace.db import Scope, seeing
 from marketplace.errors import NotFound, Rejected
-from marketplace.households.models import MobileNumber
+from marketplace.households.models import Household, MobileNumber
 from marketplace.messages.operations import Recipient, tell
 from marketplace.messages.sms import mobile_number
 from marketplace.sealed import keyring
@@ -71,6 +71,7 @@ def confirm_number(session: Session, by: Actor, now: datetime, code: str) -> Non
     if now > row.asked_at + LASTS or not secrets.compare_digest(given, row.code_hash):
         raise Rejected(N_("Il codice non è giusto, o è scaduto: fattene mandare un altro."), field="code")
     row.verified_at = row.verified_at or now
+    session.get_one(Household, (by.municipality_id, row.household_id)).by_letter = False
     record(session, by, now, "confirm_number", "mobile_number", row.id)
     session.flush()
 

@@ -150,6 +150,23 @@ def change_contacts() -> ResponseReturnValue:
     return render_template("households/contacts.html", form=form), 422 if form.errors else 200
 
 
+@blueprint.route("/profilo/lettere", methods=["GET", "POST"])
+@allow(Role.FAMILY)
+def letters() -> ResponseReturnValue:
+    """Messages on paper, or no longer."""
+    household = households.get_household(db.session, actor())
+    if request.method == "POST":
+        households.choose_letters(db.session, actor(), now(), wanted="lettere" in request.form)
+        flash(
+            _("Fatto: da ora ti scriviamo per lettera.")
+            if household.by_letter
+            else _("Fatto: non ti scriviamo più per lettera."),
+            "success",
+        )
+        return redirect(url_for("households.profile"), code=303)
+    return render_template("households/letters.html", household=household)
+
+
 @blueprint.route("/profilo/isee", methods=["GET", "POST"])
 @allow(Role.FAMILY)
 def declare_means_test() -> ResponseReturnValue:

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from marketplace.db import Row, choice
@@ -23,15 +24,23 @@ class Channel(StrEnum):
 
     EMAIL = "email"
     SMS = "sms"
+    LETTER = "letter"
 
 
 class Message(Row, table=True):
-    """One e-mail or SMS to one person, in that person's language; an SMS has no subject."""
+    """One e-mail, SMS or letter to one person, in that person's language; an SMS has no subject.
 
-    __table_args__ = (UniqueConstraint("municipality_id", "key", name="message_once"),)
+    A letter is sent once it is printed, in the batch `batch_id`; `about_id` is the proposal that its slip answers.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("municipality_id", "key", name="message_once"),
+        Index("message_letters", "municipality_id", "state", postgresql_where=text("channel = 'letter'")),
+    )
 
     key: str = Field(max_length=200)
     channel: Channel = Field(default=Channel.EMAIL, sa_type=choice(Channel))
+    locale: str = Field(default="it", max_length=2)
     recipient: str = Field(sa_type=SealedText)
     subject: str = Field(sa_type=SealedText)
     body: str = Field(sa_type=SealedText)
@@ -39,3 +48,5 @@ class Message(Row, table=True):
     created_at: datetime
     sent_at: datetime | None = None
     failure: str = Field(default="", max_length=300)
+    about_id: UUID | None = None
+    batch_id: UUID | None = None

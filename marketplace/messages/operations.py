@@ -1,4 +1,7 @@
-"""`tell` writes an e-mail or SMS and defers its sending in the caller's transaction; the job sends it once."""
+"""`tell` writes an e-mail, SMS or letter and defers its sending in the caller's transaction; the job sends it once.
+
+A letter waits for somebody to print it.
+"""
 
 import smtplib
 from collections.abc import Mapping
@@ -19,6 +22,7 @@ from uuid_utils.compat import uuid7
 from marketplace.jobs import defer, job
 from marketplace.messages.models import Channel, Message, MessageState
 from marketplace.messages.sms import SmsTransport, in_gsm
+from marketplace.sealed import keyring
 from marketplace.words import in_language
 
 ATTEMPTS_MAX = 8
@@ -26,16 +30,30 @@ ATTEMPTS_MAX = 8
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """An e-mail address and the language (`it`, `en`) that its owner reads; who has a `mobile` gets SMS instead."""
+    """An e-mail address and the language (`it`, `en`) that its owner reads; who has a `mobile` gets SMS instead.
+
+    Who has neither, or wants letters, has a `postal` address: name, street and town, a line each.
+    """
 
     email: str
     locale: str = "it"
     mobile: str = ""
+    postal: str = ""
 
     @property
     def address(self) -> str:
         """Where a message goes."""
-        return self.mobile or self.email
+        return self.postal or self.mobile or self.email
+
+    @property
+    def channel(self) -> Channel:
+        """By which way."""
+        return Channel.LETTER if self.postal else Channel.SMS if self.mobile else Channel.EMAIL
+
+    @property
+    def mark(self) -> str:
+        """The address in the key of a message, which anybody at the database may read: it says nothing."""
+        return keyring.index(f"message to {self.address}").hex()[:24]
 
 
 def tell(
@@ -48,30 +66,40 @@ def tell(
     body: str,
     values: Mapping[str, Any] | None = None,
     sms: str | None = None,
+    letter: str | None = None,
+    about: UUID | None = None,
 ) -> None:
     """Send `subject` and `body` (Italian msgids with %(name)s places, marked by N_) to somebody, once per `key`.
 
-    By SMS it is `sms`, or the subject and where to read on. Nothing is sent unless the session's transaction commits.
+    By SMS it is `sms`, or the subject and where to read on; by letter `letter`, or the body. `about`: the proposal
+    that a letter's slip answers. Nothing is sent unless the session's transaction commits.
     No child's name and no address belong in a message.
     """
-    channel = Channel.SMS if to.mobile else Channel.EMAIL
+    by_sms = to.channel is Channel.SMS
     row = {
         "municipality_id": municipality_id,
         "id": uuid7(),
         "key": key,
-        "channel": channel,
+        "channel": to.channel,
+        "locale": to.locale,
         "recipient": to.address,
-        "subject": "" if to.mobile else in_language(subject, to.locale, values),
-        "body": _short(sms, subject, to, values) if to.mobile else in_language(body, to.locale, values),
+        "subject": "" if by_sms else in_language(subject, to.locale, values),
+        "body": _short(sms, subject, to, values) if by_sms else in_language(_long(to, body, letter), to.locale, values),
         "state": MessageState.QUEUED,
         "created_at": now,
         "failure": "",
+        "about_id": about,
     }
     written = session.execute(
         insert(Message).values(row).on_conflict_do_nothing(constraint="message_once").returning(col(Message.id))
     ).scalar_one_or_none()
-    if written is not None:
+    if written is not None and to.channel is not Channel.LETTER:
         defer(session, deliver, municipality_id, message_id=str(written))
+
+
+def _long(to: Recipient, body: str, letter: str | None) -> str:
+    """The words of a letter where there are some, else those of the e-mail."""
+    return letter if letter and to.channel is Channel.LETTER else body
 
 
 def _short(sms: str | None, subject: str, to: Recipient, values: Mapping[str, Any] | None) -> str:

@@ -38,9 +38,9 @@ class City:
         return max((member.rank for member in self.members.get(slot_id, ())), default=-1) + 1
 
     def is_reached_by_letter(self, need_id: UUID) -> bool:
-        """Whether the family has neither e-mail nor telephone."""
+        """Whether the family wants letters, or has neither e-mail nor telephone."""
         household = self.households[need_id]
-        return not household.email and not household.phone
+        return household.by_letter or not (household.email or household.phone)
 
 
 def read_city(session: Session, municipality_id: str, plan: Plan) -> City:

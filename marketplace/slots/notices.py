@@ -1,7 +1,7 @@
 """What members and providers are told of their slots: no name, no address, one action, and its deadline."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from typing import Any
@@ -66,6 +66,52 @@ BY_SMS: Mapping[bool, str] = {
     True: N_(
         "Condiviso: manca poco. %(what)s, al massimo %(cap)s la settimana. Rispondi SI %(code)s o NO %(code)s entro"
         " %(brief)s"
+    ),
+}
+LETTER_SUBJECT = N_("Proposta per Lei: rispondere entro %(deadline)s")
+BY_LETTER: Mapping[ProposalState, str] = {
+    ProposalState.PROPOSED: N_(
+        "abbiamo trovato un gruppo per la Sua esigenza: %(what)s, una volta o più alla settimana dal %(first)s al"
+        " %(last)s, %(count)s incontri in tutto.\n\nPaga %(net)s la settimana, e in nessun caso più di %(cap)s la"
+        " settimana. Se il gruppo non si fa non paga niente.\n\nRisponda entro %(deadline)s: segni una casella nel"
+        " tagliando qui sotto e lo porti o lo spedisca allo sportello, oppure telefoni e legga il codice. Se non"
+        " risponde il posto va ad altri. Dire di no non costa nulla e non fa perdere il turno."
+    ),
+    ProposalState.CONFIRMED: N_(
+        "il Suo gruppo è confermato: paga %(net)s la settimana, mai più di %(cap)s. Si comincia %(first)s: %(what)s."
+        "\n\nPer sapere con chi e dove, telefoni o venga allo sportello."
+    ),
+    ProposalState.DISSOLVED: N_(
+        "il gruppo che Le avevamo proposto non si fa, e Lei non paga niente. La Sua esigenza è di nuovo in attesa, tra"
+        " le prime al prossimo abbinamento."
+    ),
+    ProposalState.LAPSED: N_(
+        "il tempo per rispondere alla proposta è scaduto, e Lei non paga niente. La Sua esigenza resta in attesa del"
+        " prossimo abbinamento."
+    ),
+}
+ANSWER_TAKEN: Mapping[bool, tuple[str, str, str]] = {
+    True: (
+        N_("Abbiamo ricevuto il tuo sì"),
+        N_(
+            "Lo sportello ha registrato la tua risposta: hai accettato, al massimo %(cap)s la settimana. Ti scriviamo"
+            " appena hanno risposto tutti; fino ad allora non paghi.\n\nSe non è vero, dillo subito allo sportello."
+        ),
+        N_(
+            "lo sportello ha registrato la Sua risposta: ha accettato, al massimo %(cap)s la settimana. Le scriviamo"
+            " appena hanno risposto tutti; fino ad allora non paga.\n\nSe non è vero, lo dica subito allo sportello."
+        ),
+    ),
+    False: (
+        N_("Abbiamo ricevuto il tuo no"),
+        N_(
+            "Lo sportello ha registrato la tua risposta: hai rifiutato, e non paghi niente. La tua esigenza resta in"
+            " attesa.\n\nSe non è vero, dillo subito allo sportello."
+        ),
+        N_(
+            "lo sportello ha registrato la Sua risposta: ha rifiutato, e non paga niente. La Sua esigenza resta in"
+            " attesa.\n\nSe non è vero, lo dica subito allo sportello."
+        ),
     ),
 }
 PROVIDER_ASKED = (
@@ -158,7 +204,38 @@ def tell_proposals(session: Session, now: datetime, proposals: Collection[Propos
                 values["code"] = answer_code(one.municipality_id, one.id)
                 values["brief"] = format_datetime(one.deadline.astimezone(ROME), BRIEF, locale=to.locale)
                 values["what"] = _what(slot, subjects_of(slot.municipality_id), to) if slot else ""
+            if to.postal:
+                if again:
+                    continue  # it would come after the deadline
+                values |= _of_slot(first_of.get(one.id), one, subjects_of, to)
+                asked = one.state == ProposalState.PROPOSED
+                words = (LETTER_SUBJECT if asked else subject, body, values, None, BY_LETTER[one.state])
+                tell(session, one.municipality_id, now, to, f"{key} {to.mark}", *words, one.id if asked else None)
+                continue
             _tell(session, one.municipality_id, now, to, key, subject, body, values, sms)
+
+
+def tell_answer_taken(session: Session, now: datetime, proposal: Proposal, accepted: bool) -> None:
+    """Tell the family what the desk has recorded as its answer, so that it can object."""
+    subject, body, letter = ANSWER_TAKEN[accepted]
+    for to in addresses_of(session, {proposal.municipality_id}, [proposal.household_id])[proposal.household_id]:
+        key = f"answer taken {proposal.id} {accepted} {to.mark}"
+        values = {"cap": _euros(proposal.cap_cents, to)}
+        tell(session, proposal.municipality_id, now, to, key, subject, body, values, None, letter)
+
+
+def _of_slot(
+    slot: Slot | None, proposal: Proposal, subjects_of: Callable[[str], Mapping[str, str]], to: Recipient
+) -> dict[str, Any]:
+    """What, from when, until when and how often, for a letter."""
+    if slot is None:
+        return {"what": "", "first": "", "last": "", "count": proposal.meetings_count}
+    return {
+        "what": _what(slot, subjects_of(slot.municipality_id), to),
+        "first": format_date(slot.first_date, DAY, locale=to.locale),
+        "last": format_date(slot.last_date, DAY, locale=to.locale),
+        "count": proposal.meetings_count,
+    }
 
 
 def tell_providers_asked(session: Session, now: datetime, slots: Collection[Slot]) -> None:
@@ -264,7 +341,7 @@ def _tell(
     values: Mapping[str, Any],
     sms: str | None = None,
 ) -> None:
-    tell(session, municipality_id, now, to, f"{key} {to.address}"[:200], subject, body, values, sms)
+    tell(session, municipality_id, now, to, f"{key} {to.mark}"[:200], subject, body, values, sms)
 
 
 def _first_slots(session: Session, proposals: Collection[Proposal]) -> dict[UUID, Slot]:

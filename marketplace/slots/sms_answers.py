@@ -16,7 +16,7 @@ from marketplace.errors import MarketplaceError
 from marketplace.households.addresses import addresses_of
 from marketplace.households.models import MobileNumber
 from marketplace.households.sms import households_of_number
-from marketplace.messages.operations import tell
+from marketplace.messages.operations import Recipient, tell
 from marketplace.slots.answer_links import answer_code
 from marketplace.slots.models import Proposal, ProposalState
 from marketplace.slots.operations import accept_proposal, decline_proposal
@@ -49,7 +49,8 @@ def answer_by_sms(
         count_attempt(session, now, "sms answer", senders[0].number, TRIES_A_DAY, timedelta(days=1))
     except TooMany:
         return
-    to = addresses_of(session, {municipality_id}, {senders[0].household_id})[senders[0].household_id][0]
+    known = addresses_of(session, {municipality_id}, {senders[0].household_id})[senders[0].household_id]
+    to = Recipient("", known[0].locale if known else "it", senders[0].number)
     words = _taken(session, now, municipality_id, senders, text, to.locale)
     set_scope(session, Scope(municipality_id))
     tell(session, municipality_id, now, to, f"sms answer {message_id}"[:200], SUBJECT, SUBJECT, None, sms=words)

@@ -27,4 +27,4 @@ def tell_household(
     """
     municipality_id, household_id = household
     for to in addresses_of(session, {municipality_id}, [household_id])[household_id]:
-        tell(session, municipality_id, now, to, f"{key} {to.address}"[:200], *words, values(to.locale))
+        tell(session, municipality_id, now, to, f"{key} {to.mark}"[:200], *words, values(to.locale))

@@ -183,7 +183,7 @@ def _tell_others(session: Session, by: Actor, now: datetime, group: _Group) -> N
         path = f"/lavoro/gruppi/{group.slot.slot_id}/messaggi"
         told += [(to, path) for to in addresses_of_provider(session, provider)]
     for to, path in told:
-        key = f"talk {group.slot.slot_id} {now.astimezone(ROME).date()} {to.address}"
+        key = f"talk {group.slot.slot_id} {now.astimezone(ROME).date()} {to.mark}"
         tell(session, by.municipality_id, now, to, key[:200], *NEW, {"url": link_to(path)})
 
 

@@ -55,7 +55,7 @@ def tell_rule_changes(
     for household_id, recipients in addresses_of(session, {programme.municipality_id}, households).items():
         for to in recipients:
             values = {"name": programme.name, "day": format_date(day, DAY, locale=to.locale)}
-            mine = f"{key} {household_id} {to.address}"[:200]
+            mine = f"{key} {household_id} {to.mark}"[:200]
             tell(session, programme.municipality_id, now, to, mine, *RULE_CHANGES, values)
 
 
@@ -64,7 +64,7 @@ def tell_corrected(session: Session, now: datetime, household: Household, day: d
     for recipients in addresses_of(session, {household.municipality_id}, [household.id]).values():
         for to in recipients:
             values = {"day": format_date(day, DAY, locale=to.locale)}
-            key = f"corrected {means_test_id} {to.address}"[:200]
+            key = f"corrected {means_test_id} {to.mark}"[:200]
             tell(session, household.municipality_id, now, to, key, *ISEE_CORRECTED, values)
 
 
@@ -73,7 +73,7 @@ def tell_entitled(session: Session, now: datetime, ranks: Collection[VoucherRank
     for rank in ranks:
         for recipients in addresses_of(session, {rank.municipality_id}, [rank.household_id]).values():
             for to in recipients:
-                tell(session, rank.municipality_id, now, to, f"entitled {rank.id} {to.address}"[:200], *ENTITLED)
+                tell(session, rank.municipality_id, now, to, f"entitled {rank.id} {to.mark}"[:200], *ENTITLED)
 
 
 def tell_budget(session: Session, now: datetime, programme: Programme, week: date, percent: int) -> None:
