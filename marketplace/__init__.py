@@ -13,7 +13,10 @@ from marketplace.accounts import token_views as tokens
 from marketplace.accounts import views as accounts
 from marketplace.accounts.models import User
 from marketplace.accounts.signing import init_signing
+from marketplace.api import hook_views as webhooks
 from marketplace.api import views as api
+from marketplace.api.posting import Poster
+from marketplace.api.webhooks import post_by
 from marketplace.assets import init_assets
 from marketplace.config import Settings
 from marketplace.db import db
@@ -107,6 +110,7 @@ ROOMS = (
     rules,
     means,
     intake,
+    webhooks,
     api,
 )
 
@@ -141,6 +145,7 @@ def create_app(settings: Settings, database_url: str) -> Application:
     register_rooms(app)
     send_by(transport_of(settings), settings.email_sender)
     send_sms_by(sms_transport_of(settings))
+    post_by(Poster(local=settings.local_webhooks))
     links_to(settings.base_url)
     pay_through(gateway_of(settings))
     ask_through(Inps(settings.inps) if settings.inps else None)

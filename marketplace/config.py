@@ -40,6 +40,7 @@ class Settings:
     sms: "SmsSettings | None" = None
     log_json: bool = False
     metrics_token: str | None = None
+    local_webhooks: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class InpsSettings:
 
 def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read VAR, PORT, DATABASE_URL, SECRET_KEYS, PRODUCTION, DEMO, STRIPE_*, BASE_URL, SMTP_URL, EMAIL_SENDER, PROXIES,
-    PDND_*, INPS_ISEE_URL, LOG_FORMAT, METRICS_TOKEN.
+    PDND_*, INPS_ISEE_URL, LOG_FORMAT, METRICS_TOKEN, LOCAL_WEBHOOKS (never in production).
 
     A value that cannot be raises CannotRun.
     """
@@ -95,6 +96,7 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         sms=_sms(environment),
         log_json=environment.get("LOG_FORMAT") == "json",
         metrics_token=environment.get("METRICS_TOKEN") or None,
+        local_webhooks=environment.get("LOCAL_WEBHOOKS", "") not in ("", "0") and not production,
     )
 
 

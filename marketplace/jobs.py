@@ -37,6 +37,7 @@ ROOMS = (
     "marketplace.documents.operations",
     "marketplace.intake.uploads",
     "marketplace.api.jobs",
+    "marketplace.api.webhooks",
 )
 queue = procrastinate.App(connector=procrastinate.PsycopgConnector(), import_paths=ROOMS)
 _on_given_connection = JobManager(procrastinate.SyncPsycopgConnector())

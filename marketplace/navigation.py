@@ -46,6 +46,7 @@ MENUS: Final[Mapping[str, Sequence[Entry]]] = {
         ("/comune/pagamenti", N_("Pagamenti")),
         ("/comune/banca", N_("Banca")),
         ("/comune/registro", N_("Registro")),
+        ("/comune/notifiche", N_("Avvisi ai programmi")),
     ),
     "operator": (
         ("/sportello", N_("Sportello")),
