@@ -12,6 +12,7 @@ from marketplace.accounts import second_step_views as second_step
 from marketplace.accounts import token_views as tokens
 from marketplace.accounts import views as accounts
 from marketplace.accounts.models import User
+from marketplace.accounts.policy import quiet_hours
 from marketplace.accounts.signing import init_signing
 from marketplace.api import hook_views as webhooks
 from marketplace.api import views as api
@@ -47,7 +48,7 @@ from marketplace.households.inps import Inps, ask_through
 from marketplace.i18n import init_i18n
 from marketplace.intake import views as intake
 from marketplace.logs import init_request_log
-from marketplace.messages.operations import Folder, Smtp, links_to, send_by, send_sms_by
+from marketplace.messages.operations import Folder, Smtp, links_to, quiet_by, send_by, send_sms_by
 from marketplace.messages.sms import SmsFolder, SmsGateway
 from marketplace.metrics import init_metrics
 from marketplace.navigation import init_navigation
@@ -147,6 +148,7 @@ def create_app(settings: Settings, database_url: str) -> Application:
     send_sms_by(sms_transport_of(settings))
     post_by(Poster(local=settings.local_webhooks))
     links_to(settings.base_url)
+    quiet_by(quiet_hours)
     pay_through(gateway_of(settings))
     ask_through(Inps(settings.inps) if settings.inps else None)
     when_stopped(stop_provider)

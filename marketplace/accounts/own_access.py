@@ -13,6 +13,7 @@ from marketplace.accounts.operations import record
 from marketplace.accounts.signing import signed_in_here
 from marketplace.db import db
 from marketplace.errors import Rejected
+from marketplace.messages.models import Kind
 from marketplace.messages.operations import Recipient, tell
 from marketplace.pages import own_path
 from marketplace.web import actor, now
@@ -57,6 +58,7 @@ def note(action: str) -> None:
         subject=CHANGED,
         body=NOT_YOU,
         values={"what": _(CHANGES[action]), "url": url_for("second_step.access", _external=True)},
+        kind=Kind.URGENT,
     )
 
 

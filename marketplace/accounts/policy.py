@@ -1,12 +1,13 @@
 """A municipality's rules are dated data: the version valid on a day, over the defaults written here."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 from sqlmodel import Session, col, select
 
 from marketplace.accounts.models import PolicyVersion
+from marketplace.messages.quiet import ROME, QuietHours
 
 
 class SafetyStep(BaseModel):
@@ -64,6 +65,9 @@ class Policy(BaseModel):
         "latino": "latin",
         "chimica": "chemistry",
     }
+    quiet_from_hour: int = 21
+    quiet_until_hour: int = 8
+    """Between these hours of the clock nothing is sent that can wait; equal ones are never."""
     phone: str = ""
     email: str = ""
     iban: str = ""
@@ -77,6 +81,12 @@ class Policy(BaseModel):
     """The municipality's tax code at pagoPA (11 digits); without it there are no notices."""
     pagopa_segregation: str = "01"
     pagopa_interbank: str = ""
+
+
+def quiet_hours(session: Session, municipality_id: str, now: datetime) -> QuietHours:
+    """The hours of the municipality in which nothing is sent that can wait, as its policy of the day has them."""
+    policy = get_policy(session, municipality_id, now.astimezone(ROME).date())
+    return QuietHours(policy.quiet_from_hour, policy.quiet_until_hour)
 
 
 def get_policy(session: Session, municipality_id: str, on: date) -> Policy:

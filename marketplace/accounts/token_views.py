@@ -12,6 +12,7 @@ from marketplace.accounts import tokens
 from marketplace.accounts.forms import TokenForm
 from marketplace.accounts.models import Role
 from marketplace.db import db
+from marketplace.messages.models import Kind
 from marketplace.messages.operations import Recipient, tell
 from marketplace.sealed import keyring
 from marketplace.web import actor, allow, id_from, now
@@ -70,6 +71,7 @@ def _tell_owner(token_id: UUID) -> None:
         subject=NEW_KEY,
         body=NOT_YOU,
         values={"url": url_for("tokens.list_all", _external=True)},
+        kind=Kind.URGENT,
     )
 
 

@@ -18,6 +18,7 @@ from marketplace.accounts.models import Role, User, Way
 from marketplace.accounts.throttle import count_attempt, forget_attempts
 from marketplace.db import db
 from marketplace.errors import Rejected
+from marketplace.messages.models import Kind
 from marketplace.messages.operations import Recipient, tell
 from marketplace.pages import own_path
 from marketplace.web import actor, client_address, id_from, list_appointments, now, public, signed_in
@@ -82,6 +83,7 @@ def _send_link(email: str, name: str = "", password_hash: str | None = None, wan
         subject=LINK_SUBJECT,
         body=LINK_BODY,
         values={"minutes": sign_in.LINK_MINUTES, "url": url_for("accounts.use_link", token=token, _external=True)},
+        kind=Kind.URGENT,
     )
     return redirect(url_for("accounts.link_sent"), code=303)
 

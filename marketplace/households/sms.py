@@ -12,6 +12,7 @@ from marketplace.accounts.throttle import count_attempt
 from marketplace.db import Scope, seeing
 from marketplace.errors import NotFound, Rejected
 from marketplace.households.models import Household, MobileNumber
+from marketplace.messages.models import Kind
 from marketplace.messages.operations import Recipient, tell
 from marketplace.messages.sms import mobile_number
 from marketplace.sealed import keyring
@@ -57,7 +58,7 @@ def ask_code(session: Session, by: Actor, now: datetime, text: str, locale: str 
     session.flush()
     to = Recipient("", locale, number)
     key = f"sms code {row.id} {now.isoformat()}"
-    tell(session, by.municipality_id, now, to, key, SUBJECT, SUBJECT, {"code": code}, sms=CODE)
+    tell(session, by.municipality_id, now, to, key, SUBJECT, SUBJECT, {"code": code}, sms=CODE, kind=Kind.URGENT)
     return row
 
 

@@ -27,6 +27,19 @@ class Channel(StrEnum):
     LETTER = "letter"
 
 
+class Kind(StrEnum):
+    """How soon a message must come, and whether one may do without it.
+
+    URGENT at once, even at night; TIMELY in the morning at the latest, as it asks for something by a deadline;
+    ORDINARY may wait for a daily digest; OPTIONAL too, and it ends when its reader says so.
+    """
+
+    URGENT = "urgent"
+    TIMELY = "timely"
+    ORDINARY = "ordinary"
+    OPTIONAL = "optional"
+
+
 class Message(Row, table=True):
     """One e-mail, SMS or letter to one person, in that person's language; an SMS has no subject.
 
@@ -40,6 +53,7 @@ class Message(Row, table=True):
 
     key: str = Field(max_length=200)
     channel: Channel = Field(default=Channel.EMAIL, sa_type=choice(Channel))
+    kind: Kind = Field(default=Kind.ORDINARY, sa_type=choice(Kind))
     locale: str = Field(default="it", max_length=2)
     recipient: str = Field(sa_type=SealedText)
     subject: str = Field(sa_type=SealedText)

@@ -4,7 +4,7 @@ A letter waits for somebody to print it.
 """
 
 import smtplib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
@@ -20,7 +20,8 @@ from sqlmodel import Session, col, select
 from uuid_utils.compat import uuid7
 
 from marketplace.jobs import defer, job
-from marketplace.messages.models import Channel, Message, MessageState
+from marketplace.messages.models import Channel, Kind, Message, MessageState
+from marketplace.messages.quiet import QuietHours, free_from
 from marketplace.messages.sms import SmsTransport, in_gsm
 from marketplace.sealed import keyring
 from marketplace.words import in_language
@@ -68,11 +69,13 @@ def tell(
     sms: str | None = None,
     letter: str | None = None,
     about: UUID | None = None,
+    kind: Kind = Kind.ORDINARY,
 ) -> None:
     """Send `subject` and `body` (Italian msgids with %(name)s places, marked by N_) to somebody, once per `key`.
 
     By SMS it is `sms`, or the subject and where to read on; by letter `letter`, or the body. `about`: the proposal
-    that a letter's slip answers. Nothing is sent unless the session's transaction commits.
+    that a letter's slip answers. Only an urgent `kind` is sent at night. Nothing is sent unless the session's
+    transaction commits.
     No child's name and no address belong in a message.
     """
     by_sms = to.channel is Channel.SMS
@@ -81,6 +84,7 @@ def tell(
         "id": uuid7(),
         "key": key,
         "channel": to.channel,
+        "kind": kind,
         "locale": to.locale,
         "recipient": to.address,
         "subject": "" if by_sms else in_language(subject, to.locale, values),
@@ -158,6 +162,12 @@ class Folder:
 _transport: list[tuple[Transport, str]] = []
 _sms_transport: list[SmsTransport] = []
 _site = ["http://localhost"]
+_quiet_by: list[Callable[[Session, str, datetime], QuietHours | None]] = []
+
+
+def quiet_by(find: Callable[[Session, str, datetime], QuietHours | None]) -> None:
+    """From now on `find` says in which hours a municipality sends nothing that is not urgent; None is never."""
+    _quiet_by[:] = [find]
 
 
 def links_to(address: str) -> None:
@@ -186,6 +196,10 @@ def deliver(session: Session, municipality_id: str, now: datetime, **arguments: 
     message = session.get(Message, (municipality_id, UUID(arguments["message_id"])), with_for_update=True)
     if message is None or message.state != MessageState.QUEUED:
         return
+    at = _when(session, message, now)
+    if at > now:
+        defer(session, deliver, municipality_id, at=at, message_id=str(message.id))
+        return
     if message.channel == Channel.SMS:
         _sms_transport[0](message.recipient, message.body, str(message.id))
     else:
@@ -193,6 +207,14 @@ def deliver(session: Session, municipality_id: str, now: datetime, **arguments: 
         transport(_email(message, sender, now))
     message.state = MessageState.SENT
     message.sent_at = now
+
+
+def _when(session: Session, message: Message, now: datetime) -> datetime:
+    """When a message may go: now, but in quiet hours if it can wait."""
+    if message.kind is Kind.URGENT:
+        return now
+    quiet = next((find(session, message.municipality_id, now) for find in _quiet_by), None)
+    return free_from(now, quiet) if quiet else now
 
 
 def _email(message: Message, sender: str, now: datetime) -> EmailMessage:

@@ -16,6 +16,7 @@ from marketplace.accounts.operations import list_staff, record
 from marketplace.db import Scope, insert_once, seeing
 from marketplace.errors import Forbidden, NotFound, Rejected
 from marketplace.jobs import defer, job
+from marketplace.messages.models import Kind
 from marketplace.messages.operations import Recipient, tell
 from marketplace.providers.models import Accreditation, Provider
 from marketplace.providers.operations import decide
@@ -163,7 +164,7 @@ def answer_danger(
     if reporter is not None:
         to = Recipient(reporter.email, reporter.locale)
         values = {"moment": _moment(report.reported_at, to)}
-        tell(session, by.municipality_id, now, to, f"danger answered {report.id}", *ANSWERED, values)
+        tell(session, by.municipality_id, now, to, f"danger answered {report.id}", *ANSWERED, values, kind=Kind.URGENT)
     return answer
 
 
@@ -247,7 +248,8 @@ def _tell_staff(
     for user in list_staff(session, municipality_id, roles):
         to = Recipient(user.email, user.locale)
         key = f"danger {report_id} {kind} {user.id}"
-        tell(session, municipality_id, now, to, key, *words, {"moment": _moment(answer_by, to)})
+        moment = {"moment": _moment(answer_by, to)}
+        tell(session, municipality_id, now, to, key, *words, moment, kind=Kind.URGENT)
 
 
 def _moment(instant: datetime, to: Recipient) -> str:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -13,16 +13,18 @@ from sqlmodel import Session, col, select
 
 from marketplace.accounts.policy import get_policy
 from marketplace.households.addresses import addresses_of
+from marketplace.messages.models import Kind
 from marketplace.messages.operations import Recipient, link_to, tell
 from marketplace.providers.addresses import addresses_of_provider
 from marketplace.providers.models import Provider
 from marketplace.slots.answer_links import answer_code, answer_secret
-from marketplace.slots.calendar import ROME
+from marketplace.slots.calendar import ROME, local_day
 from marketplace.slots.models import Meeting, MeetingState, Membership, Proposal, ProposalState, Slot
 from marketplace.states import STATES
 from marketplace.words import N_, in_language
 
 MOMENT, DAY, BRIEF = "EEEE d MMMM, HH:mm", "EEEE d MMMM y", "EEE d/M HH:mm"
+SOON = timedelta(hours=12)
 OF_PROPOSALS: Mapping[ProposalState, tuple[str, str]] = {
     ProposalState.PROPOSED: (
         N_("C'è un posto per te: rispondi entro %(deadline)s"),
@@ -189,6 +191,7 @@ def tell_proposals(session: Session, now: datetime, proposals: Collection[Propos
     for one in proposals:
         if one.state not in OF_PROPOSALS:
             continue
+        kind = Kind.TIMELY if one.state == ProposalState.PROPOSED else Kind.ORDINARY
         subject, body = REMINDER if again else OF_PROPOSALS[one.state]
         key = f"{'remind' if again else 'proposal'} {one.id} {one.state.value}"
         for to in addresses[one.household_id]:
@@ -210,9 +213,10 @@ def tell_proposals(session: Session, now: datetime, proposals: Collection[Propos
                 values |= _of_slot(first_of.get(one.id), one, subjects_of, to)
                 asked = one.state == ProposalState.PROPOSED
                 words = (LETTER_SUBJECT if asked else subject, body, values, None, BY_LETTER[one.state])
-                tell(session, one.municipality_id, now, to, f"{key} {to.mark}", *words, one.id if asked else None)
+                about = one.id if asked else None
+                tell(session, one.municipality_id, now, to, f"{key} {to.mark}", *words, about, kind)
                 continue
-            _tell(session, one.municipality_id, now, to, key, subject, body, values, sms)
+            _tell(session, one.municipality_id, now, to, key, (subject, body), values, kind, sms)
 
 
 def tell_answer_taken(session: Session, now: datetime, proposal: Proposal, accepted: bool) -> None:
@@ -250,7 +254,7 @@ def tell_providers_asked(session: Session, now: datetime, slots: Collection[Slot
             deadline = min(slot.deadline for slot in mine).astimezone(ROME)
             values = {"count": len(mine), "deadline": format_datetime(deadline, MOMENT, locale=to.locale)}
             key = f"asked {provider.id} {mine[0].round_id}"
-            _tell(session, provider.municipality_id, now, to, key, *PROVIDER_ASKED, values)
+            _tell(session, provider.municipality_id, now, to, key, PROVIDER_ASKED, values, Kind.TIMELY)
 
 
 def tell_cancelled(session: Session, now: datetime, meeting: Meeting, households: Collection[UUID]) -> None:
@@ -263,11 +267,12 @@ def tell_cancelled(session: Session, now: datetime, meeting: Meeting, households
     for to in told:
         values = {"day": format_date(meeting.held_on, DAY, locale=to.locale), "reason": _reason(meeting, to)}
         key = f"cancelled {meeting.id}"
-        _tell(session, meeting.municipality_id, now, to, key, *MEETING_CANCELLED, values)
+        _tell(session, meeting.municipality_id, now, to, key, MEETING_CANCELLED, values, _kind(now, meeting))
 
 
 def tell_moved(session: Session, now: datetime, meeting: Meeting, before: date, households: Collection[UUID]) -> None:
     """Tell the members on which day a meeting is held instead."""
+    kind = Kind.URGENT if before <= local_day(now + SOON) else _kind(now, meeting)
     for of in addresses_of(session, {meeting.municipality_id}, households).values():
         for to in of:
             values = {
@@ -275,7 +280,7 @@ def tell_moved(session: Session, now: datetime, meeting: Meeting, before: date, 
                 "day": format_date(meeting.held_on, DAY, locale=to.locale),
             }
             key = f"moved {meeting.id} {meeting.held_on}"
-            _tell(session, meeting.municipality_id, now, to, key, *MEETING_MOVED, values)
+            _tell(session, meeting.municipality_id, now, to, key, MEETING_MOVED, values, kind)
 
 
 def tell_substitute_sought(
@@ -293,7 +298,7 @@ def tell_substitute_sought(
             "until": format_datetime(until.astimezone(ROME), MOMENT, locale=to.locale),
             "url": link_to("/lavoro/sostituzioni"),
         }
-        _tell(session, first.municipality_id, now, to, key, *words, values)
+        _tell(session, first.municipality_id, now, to, key, words, values, _kind(now, first))
 
 
 def tell_substitute_found(
@@ -307,7 +312,8 @@ def tell_substitute_found(
     told += [(to, TAKEN_OVER) for to in addresses_of_provider(session, absent)]
     for to, words in told:
         values = {"day": format_date(meeting.held_on, DAY, locale=to.locale), "name": holder.name}
-        _tell(session, meeting.municipality_id, now, to, f"held {meeting.id} {holder.id}", *words, values)
+        key = f"held {meeting.id} {holder.id}"
+        _tell(session, meeting.municipality_id, now, to, key, words, values, _kind(now, meeting))
 
 
 def tell_slot_ends(session: Session, now: datetime, proposals: Iterable[Proposal], on: date) -> None:
@@ -317,7 +323,7 @@ def tell_slot_ends(session: Session, now: datetime, proposals: Iterable[Proposal
     for one in listed:
         for to in addresses[one.household_id]:
             values = {"day": format_date(on, DAY, locale=to.locale)}
-            _tell(session, one.municipality_id, now, to, f"ends {one.id} {on}", *SLOT_ENDS, values)
+            _tell(session, one.municipality_id, now, to, f"ends {one.id} {on}", SLOT_ENDS, values, Kind.ORDINARY)
 
 
 def tell_stopped(session: Session, now: datetime, proposals: Collection[Proposal]) -> None:
@@ -327,7 +333,7 @@ def tell_stopped(session: Session, now: datetime, proposals: Collection[Proposal
     )
     for one in proposals:
         for to in addresses[one.household_id]:
-            _tell(session, one.municipality_id, now, to, f"stopped {one.id}", *SERVICE_STOPPED, {})
+            _tell(session, one.municipality_id, now, to, f"stopped {one.id}", SERVICE_STOPPED, {}, Kind.URGENT)
 
 
 def _tell(
@@ -336,12 +342,17 @@ def _tell(
     now: datetime,
     to: Recipient,
     key: str,
-    subject: str,
-    body: str,
+    words: tuple[str, str],
     values: Mapping[str, Any],
+    kind: Kind,
     sms: str | None = None,
 ) -> None:
-    tell(session, municipality_id, now, to, f"{key} {to.mark}"[:200], subject, body, values, sms)
+    tell(session, municipality_id, now, to, f"{key} {to.mark}"[:200], *words, values, sms, kind=kind)
+
+
+def _kind(now: datetime, meeting: Meeting) -> Kind:
+    """Even at night, if the meeting is so soon that the morning would be too late."""
+    return Kind.URGENT if meeting.starts_at < now + SOON else Kind.TIMELY
 
 
 def _first_slots(session: Session, proposals: Collection[Proposal]) -> dict[UUID, Slot]:

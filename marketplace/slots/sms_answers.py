@@ -16,6 +16,7 @@ from marketplace.errors import MarketplaceError
 from marketplace.households.addresses import addresses_of
 from marketplace.households.models import MobileNumber
 from marketplace.households.sms import households_of_number
+from marketplace.messages.models import Kind
 from marketplace.messages.operations import Recipient, tell
 from marketplace.slots.answer_links import answer_code
 from marketplace.slots.models import Proposal, ProposalState
@@ -53,7 +54,8 @@ def answer_by_sms(
     to = Recipient("", known[0].locale if known else "it", senders[0].number)
     words = _taken(session, now, municipality_id, senders, text, to.locale)
     set_scope(session, Scope(municipality_id))
-    tell(session, municipality_id, now, to, f"sms answer {message_id}"[:200], SUBJECT, SUBJECT, None, sms=words)
+    key = f"sms answer {message_id}"[:200]
+    tell(session, municipality_id, now, to, key, SUBJECT, SUBJECT, None, sms=words, kind=Kind.URGENT)
 
 
 def _taken(

@@ -57,6 +57,23 @@ def proposal_page(proposal: ProposalFacts, form: DeclineForm) -> ResponseReturnV
     return page, 422 if form.errors else 200
 
 
+@blueprint.get("/proposte/<proposal_id>/telefonata")
+@allow(Role.FAMILY)
+def call_script(proposal_id: str) -> str:
+    """What an operator says on the phone for the family, word by word, with the buttons for its answer."""
+    if actor().on_behalf_of is None:
+        raise NotFound
+    proposal = queries.get_proposal(db.session, actor(), id_from(proposal_id))
+    return render_template(
+        "slots/call.html",
+        proposal=proposal,
+        household=get_household(db.session, actor()),
+        is_open=proposal.state == ProposalState.PROPOSED and now() <= proposal.deadline,
+        policy=policy(),
+        subjects=subjects(),
+    )
+
+
 @blueprint.post("/proposte/<proposal_id>/accetta")
 @allow(Role.FAMILY)
 def accept(proposal_id: str) -> ResponseReturnValue:

@@ -12,6 +12,7 @@ from marketplace.accounts.operations import list_staff, record
 from marketplace.db import insert_once
 from marketplace.errors import Conflict, Forbidden, NotFound, Rejected
 from marketplace.households.addresses import addresses_of
+from marketplace.messages.models import Kind
 from marketplace.messages.operations import Recipient, link_to, tell
 from marketplace.providers.addresses import addresses_of_provider
 from marketplace.providers.models import Provider
@@ -184,7 +185,7 @@ def _tell_others(session: Session, by: Actor, now: datetime, group: _Group) -> N
         told += [(to, path) for to in addresses_of_provider(session, provider)]
     for to, path in told:
         key = f"talk {group.slot.slot_id} {now.astimezone(ROME).date()} {to.mark}"
-        tell(session, by.municipality_id, now, to, key[:200], *NEW, {"url": link_to(path)})
+        tell(session, by.municipality_id, now, to, key[:200], *NEW, {"url": link_to(path)}, kind=Kind.OPTIONAL)
 
 
 def find_said(session: Session, by: Actor, now: datetime, message_id: UUID) -> tuple[UUID, Said]:

@@ -1,5 +1,7 @@
 """An operator finds a family, acts for it with no more than its rows, and every step is on record as on its behalf."""
 
+import re
+
 import pytest
 from flask.testing import FlaskClient
 from sqlmodel import select
@@ -10,6 +12,7 @@ from marketplace.db import Scope, db, set_scope
 from marketplace.households.models import Household
 from marketplace.sealed import keyring
 from marketplace.slots.models import CalendarFeed, ProposalState
+from marketplace.slots.slips import slip_code, spaced
 from marketplace.web import Application
 from tests.city import CITY, NOW, Group, add_need, found_city, proposal_of, proposed
 from tests.families import sign_in
@@ -130,3 +133,52 @@ def test_a_family_that_forges_the_session_key_stays_itself(app: Application, cli
     with client.session_transaction() as cookie:
         cookie["acting"] = {"household": str(other), "reason": "al telefono", "initials": "X."}
     assert "Famiglia n1" in client.get("/profilo").text
+
+
+def test_what_to_say_on_the_phone_is_there_word_by_word_for_who_acts_and_for_nobody_else(
+    app: Application, operator: FlaskClient
+) -> None:
+    key, cap = in_city(app, lambda s: (proposal_of(s, "n1").id, proposal_of(s, "n1").cap_cents))
+    path = f"/proposte/{key}/telefonata"
+    assert operator.get(path).status_code == 403
+    begin(app, operator)
+    page = operator.get(path).text
+    for said in (
+        "Comune di Alessandria. Parlo con Anna Famiglia n1?",
+        "Matematica, con Laura Neri",
+        "Scuola Vochieri",
+        "30,00\xa0€ a settimana",
+        "25 novembre",
+    ):
+        assert said in page, said
+    assert operator.post(f"/proposte/{key}/accetta", data={"cap_cents": cap}).status_code == 422
+    assert operator.post(f"/proposte/{key}/rifiuta").status_code == 303
+    assert in_city(app, lambda s: proposal_of(s, "n1").state) == ProposalState.DECLINED
+    assert "Ha detto sì" not in operator.get(path).text
+
+
+def test_a_family_s_letter_is_printed_and_its_slip_answered_in_the_browser(
+    app: Application, operator: FlaskClient
+) -> None:
+    begin(app, operator)
+    assert operator.post("/profilo/lettere", data={"lettere": ""}).status_code == 303
+    operator.post("/sportello/fine")
+    with app.app_context():
+        set_scope(db.session, Scope(CITY))
+        add_need(db.session, "n3")
+        household(db.session, "n3").by_letter = True
+        proposed(db.session, [Group(["n3"], day=3)])
+        db.session.commit()
+    assert "1 lettera aspetta" in operator.get("/sportello/lettere").text
+    assert operator.post("/sportello/lettere").status_code == 303
+    listed = operator.get("/sportello/lettere").text
+    assert "Nessuna lettera aspetta" in listed
+    pdf = operator.get(re.findall(r'href="(/sportello/lettere/[^"]+\.pdf)"', listed)[0])
+    assert pdf.data.startswith(b"%PDF-")
+    assert pdf.headers["Cache-Control"] == "no-store"
+    code = in_city(app, lambda s: slip_code(CITY, proposal_of(s, "n3").id))
+    assert operator.post("/sportello/tagliandi", data={"codice": code[:-1]}).status_code == 422
+    assert "Ha segnato SÌ" in operator.post("/sportello/tagliandi", data={"codice": spaced(code)}).text
+    assert operator.post("/sportello/tagliandi", data={"codice": code, "risposta": "si"}).status_code == 303
+    assert in_city(app, lambda s: proposal_of(s, "n3").state) == ProposalState.ACCEPTED
+    assert "1 lettera aspetta" in operator.get("/sportello/lettere").text

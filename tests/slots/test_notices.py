@@ -8,7 +8,7 @@ from sqlmodel import Session, select
 from marketplace.accounts.models import Actor, Role
 from marketplace.db import NOBODY, Scope, set_scope
 from marketplace.households.models import MobileNumber
-from marketplace.messages.models import Message
+from marketplace.messages.models import Kind, Message
 from marketplace.slots.advancing import advance
 from marketplace.slots.leaving import leave_slot
 from marketplace.slots.meetings import cancel_meeting
@@ -92,3 +92,15 @@ def test_the_rules_are_read_once_for_a_round_and_not_at_all_when_nobody_gets_sms
     tell_proposals(city, NOW, proposals, again=True)
     assert len([one for one in asked if "policy_version" in one]) == 1
     assert len([one for one in told(city) if one.startswith("+39347")]) == 2
+
+
+def test_an_illness_of_today_is_told_at_once_and_one_of_next_week_can_wait(city: Session, confirm: Confirm) -> None:
+    add_need(city, "n1")
+    confirm(Group(["n1"]))
+    meeting = city.exec(select(Meeting).order_by(Meeting.held_on)).first()
+    by = Actor(CITY, Role.PROVIDER, provider_id=meeting.provider_id)
+    cancel_meeting(city, by, meeting.starts_at - timedelta(hours=11), meeting.id, "malattia")
+    later = city.exec(select(Meeting).order_by(Meeting.held_on).offset(1)).first()
+    cancel_meeting(city, by, later.starts_at - timedelta(days=3), later.id, "malattia")
+    kinds = [one.kind for one in city.exec(select(Message).order_by(Message.id)) if "annullato" in one.subject]
+    assert kinds == [Kind.URGENT, Kind.TIMELY]
