@@ -19,6 +19,7 @@ from marketplace.web import actor, allow, id_from, now
 from marketplace.words import N_
 
 blueprint = Blueprint("tokens", __name__, url_prefix="/accesso/chiavi")
+OWNERS = (Role.FAMILY, Role.PROVIDER, Role.OFFICER)
 SHOWN_ONCE = "new key"  # of the session: which key, and its text, sealed
 NEW_KEY = N_("C'è una nuova chiave per entrare in Condiviso al posto tuo")
 NOT_YOU = N_(
@@ -28,11 +29,11 @@ NOT_YOU = N_(
 
 
 @blueprint.route("", methods=["GET", "POST"])
-@allow(Role.FAMILY)
+@allow(*OWNERS)
 def list_all() -> ResponseReturnValue:
     """The keys that hold, and a new one."""
     form = TokenForm()
-    form.scopes.choices = [(scope, _(words)) for scope, words in tokens.SCOPES.items()]
+    form.scopes.choices = [(scope, _(words)) for scope, words in tokens.scopes_of(actor().role).items()]
     form.days.choices = [(days, ngettext("%(num)s giorno", "%(num)s giorni", days)) for days in tokens.DAYS]
     if form.validate_on_submit():
         token, text = tokens.make_token(db.session, actor(), now(), form.name.data, form.scopes.data, form.days.data)
@@ -45,7 +46,7 @@ def list_all() -> ResponseReturnValue:
 
 
 @blueprint.get("/nuova")
-@allow(Role.FAMILY)
+@allow(*OWNERS)
 def show_new() -> ResponseReturnValue:
     """The key that was just made: the first time only."""
     token_id, sealed = session.pop(SHOWN_ONCE, (None, ""))
@@ -76,7 +77,7 @@ def _tell_owner(token_id: UUID) -> None:
 
 
 @blueprint.post("/<token_id>/chiudi")
-@allow(Role.FAMILY)
+@allow(*OWNERS)
 def end(token_id: str) -> ResponseReturnValue:
     """The key opens nothing any more."""
     tokens.end_token(db.session, actor(), now(), id_from(token_id))

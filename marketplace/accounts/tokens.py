@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
-from marketplace.accounts.models import Actor, ApiToken, Appointment, User
+from marketplace.accounts.models import Actor, ApiToken, Appointment, Role, User
 from marketplace.accounts.operations import record
 from marketplace.accounts.throttle import count_attempt
 from marketplace.errors import Conflict, Forbidden, NotFound, Rejected
@@ -23,12 +23,43 @@ REQUESTS_MAX: Final = 300  # of one key
 UNKNOWN_MAX: Final = 60  # without a key that holds, from one address
 MINUTE: Final = timedelta(minutes=1)
 TOO_FAST: Final = N_("Troppe richieste: aspetta quanto dice «Retry-After» e riprova.")
-SCOPES: Final[Mapping[str, str]] = {
-    "needs:read": N_("Leggere le esigenze"),
-    "needs:write": N_("Ritirare le esigenze"),
-    "proposals:read": N_("Leggere le proposte, con i loro prezzi"),
-    "proposals:answer": N_("Accettare le proposte, che impegna a pagare, e rifiutarle"),
+ROLE_SCOPES: Final[Mapping[Role, Mapping[str, str]]] = {
+    Role.FAMILY: {
+        "household:read": N_("Leggere i dati della famiglia, gli incontri, i conti e i documenti"),
+        "needs:read": N_("Leggere le esigenze"),
+        "needs:write": N_("Pubblicare e ritirare le esigenze"),
+        "proposals:read": N_("Leggere le proposte, con i loro prezzi"),
+        "proposals:answer": N_("Accettare le proposte, che impegna a pagare, e rifiutarle"),
+        "absences:write": N_("Segnalare le assenze"),
+    },
+    Role.PROVIDER: {
+        "work:read": N_("Leggere incontri, compensi, offerte e documenti"),
+        "work:answer": N_("Accettare e rifiutare i gruppi"),
+        "attendance:write": N_("Segnare le presenze e annullare incontri"),
+        "offers:write": N_("Cambiare offerte e orari"),
+    },
+    Role.OFFICER: {
+        "providers:read": N_("Leggere i professionisti e le loro domande"),
+        "providers:decide": N_("Decidere gli accreditamenti"),
+        "rounds:read": N_("Leggere gli abbinamenti e i loro risultati"),
+        "rounds:write": N_("Avviare gli abbinamenti e inviare le proposte"),
+        "means:read": N_("Leggere gli ISEE da verificare"),
+        "means:decide": N_("Verificare gli ISEE"),
+        "programmes:read": N_("Leggere i programmi, i budget e le regole"),
+        "months:read": N_("Leggere i mesi e i rendiconti"),
+        "months:close": N_("Chiudere i mesi"),
+        "imports:write": N_("Caricare i file della città"),
+        "dangers:read": N_("Leggere le segnalazioni di pericolo"),
+        "dangers:answer": N_("Rispondere alle segnalazioni di pericolo e sospendere"),
+        "webhooks:write": N_("Registrare gli indirizzi da avvisare e ripetere gli avvisi"),
+    },
 }
+SCOPES: Final[Mapping[str, str]] = {name: words for each in ROLE_SCOPES.values() for name, words in each.items()}
+
+
+def scopes_of(role: Role | None) -> Mapping[str, str]:
+    """What a key of that role may be made for: scope -> words."""
+    return ROLE_SCOPES.get(role, {}) if role else {}
 
 
 def make_token(

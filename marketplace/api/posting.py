@@ -6,7 +6,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from threading import Timer
+from threading import Event, Timer
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -54,7 +54,8 @@ class Poster:
         self.require_good(url)
         parts = urlsplit(url)
         connection = self._connection(parts)
-        limit = Timer(self.seconds_max, _cut, [connection])
+        is_over = Event()
+        limit = Timer(self.seconds_max, _cut, [connection, is_over])
         limit.daemon = True
         limit.start()
         try:
@@ -66,7 +67,7 @@ class Poster:
         except TimeoutError:
             raise NotTaken("timeout") from None
         except (OSError, http.client.HTTPException, ValueError):
-            raise NotTaken("timeout" if not limit.is_alive() else "connection") from None
+            raise NotTaken("timeout" if is_over.is_set() else "connection") from None
         finally:
             limit.cancel()
             connection.close()
@@ -104,8 +105,9 @@ class Pinned(http.client.HTTPConnection):
             self.sock.do_handshake()  # apart, so that the time limit holds for it too
 
 
-def _cut(connection: http.client.HTTPConnection) -> None:
+def _cut(connection: http.client.HTTPConnection, is_over: Event) -> None:
     """End whatever is waited for: a receiver that sends a byte now and then must not hold a worker."""
+    is_over.set()
     held = connection.sock
     if held is not None:
         try:

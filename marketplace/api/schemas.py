@@ -1,5 +1,6 @@
 """What the API answers: pydantic models, from which the description is written too."""
 
+import re
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -16,7 +17,25 @@ def whole(given: Any) -> Any:
     return int(given) if isinstance(given, float) and given.is_integer() else given
 
 
+def written(pattern: str) -> BeforeValidator:
+    """A text of that form and nothing else: a number is no date, a braced id no id."""
+    form = re.compile(pattern)
+
+    def read(given: Any) -> Any:
+        if not isinstance(given, str) or form.fullmatch(given) is None:
+            raise ValueError(pattern)
+        return given
+
+    return BeforeValidator(read)
+
+
 Whole = BeforeValidator(whole)
+Count = Annotated[int, Whole, Field(strict=True, ge=0, le=10**9)]
+Flag = Annotated[bool, Field(strict=True)]
+Id = Annotated[UUID, written(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")]
+Day = Annotated[date, written(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")]
+Words = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
+Next = Annotated[UUID | None, Field(description="Give it as `after` to have the next page; null on the last.")]
 Minute = Annotated[int, Field(ge=0, le=1440, description="Minutes after local midnight.")]
 
 

@@ -1,9 +1,11 @@
 """The addresses of `/api/v1`: each is an operation of a feature, for the roles that have the page of it."""
 
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Response, current_app, jsonify
 from sqlmodel import col
 
 from marketplace.accounts.models import Role
+from marketplace.api import office, office_work
+from marketplace.api.blueprint import blueprint
 from marketplace.api.description import describe
 from marketplace.api.schemas import Acceptance, NeedAnswer, NeedPage, ProposalAnswer, ProposalPage, Refusal
 from marketplace.api.serving import operation, page_of, require_unchanged
@@ -16,7 +18,7 @@ from marketplace.slots.queries import get_proposal as proposal_facts
 from marketplace.slots.queries import own_proposals, proposal_facts_of
 from marketplace.web import actor, allow, id_from, now, public
 
-blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
+__all__ = ["blueprint", "office", "office_work"]
 
 
 @blueprint.get("/openapi.json")

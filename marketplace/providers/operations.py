@@ -6,6 +6,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 from uuid_utils.compat import uuid7
 
 from marketplace.accounts.models import Actor, Role
@@ -369,6 +370,12 @@ def list_providers(session: Session, municipality_id: str, states: Sequence[Accr
             .order_by(col(Provider.created_at), col(Provider.id))
         )
     )
+
+
+def providers_of(by: Actor, state: Accreditation | None = None) -> SelectOfScalar[Provider]:
+    """The municipality's providers, in every state or in one."""
+    mine = select(Provider).where(Provider.municipality_id == by.municipality_id)
+    return mine if state is None else mine.where(Provider.accreditation == state)
 
 
 def list_decisions(session: Session, provider: Provider) -> list[AccreditationDecision]:

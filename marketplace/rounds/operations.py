@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from marketplace.accounts.models import Actor, Role
 from marketplace.accounts.operations import record
@@ -85,15 +86,14 @@ def find_round_at_work(session: Session, municipality_id: str) -> Round | None:
 
 def list_rounds(session: Session, municipality_id: str, limit: int = 20) -> list[Round]:
     """The newest rounds first, without their instances and plans."""
-    return list(
-        session.exec(
-            select(Round)
-            .options(defer(Round.instance_gz), defer(Round.plan_gz))  # type: ignore[arg-type]
-            .where(Round.municipality_id == municipality_id)
-            .order_by(col(Round.started_at).desc(), col(Round.id).desc())
-            .limit(limit)
-        )
-    )
+    newest = rounds_of(municipality_id).order_by(col(Round.started_at).desc(), col(Round.id).desc())
+    return list(session.exec(newest.limit(limit)))
+
+
+def rounds_of(municipality_id: str) -> SelectOfScalar[Round]:
+    """A municipality's rounds, without their instances and plans."""
+    rows = select(Round).options(defer(Round.instance_gz), defer(Round.plan_gz))  # type: ignore[arg-type]
+    return rows.where(Round.municipality_id == municipality_id)
 
 
 def require_officer(by: Actor) -> None:

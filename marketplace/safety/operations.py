@@ -10,6 +10,7 @@ from babel.dates import format_datetime
 from procrastinate import RetryStrategy
 from sqlalchemy import func
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from marketplace.accounts.models import Actor, Role, User
 from marketplace.accounts.operations import list_staff, record
@@ -190,6 +191,18 @@ def list_cases(session: Session, by: Actor) -> tuple[list[Case], list[Case]]:
     newest = mine.where(answered).order_by(col(DangerReport.reported_at).desc(), col(DangerReport.id).desc())
     done = session.exec(newest.limit(ANSWERS_SHOWN_MAX)).all()
     return _cases(session, by.municipality_id, waiting), _cases(session, by.municipality_id, done)
+
+
+def reports_of(by: Actor) -> SelectOfScalar[DangerReport]:
+    """All of the municipality's reports. Raises Forbidden for whoever is no officer."""
+    if by.role != Role.OFFICER:
+        raise Forbidden
+    return select(DangerReport).where(DangerReport.municipality_id == by.municipality_id)
+
+
+def cases_of(session: Session, by: Actor, reports: Sequence[DangerReport]) -> list[Case]:
+    """The given reports with their answers, in the same order."""
+    return _cases(session, by.municipality_id, reports)
 
 
 def list_nearby_providers(session: Session, by: Actor) -> list[Provider]:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from billing.ledger import Account, Kind
 from marketplace.errors import NotFound
@@ -280,6 +281,11 @@ def list_open_months(session: Session, municipality_id: str, today: date) -> lis
         {"municipality": municipality_id, "until": first_day(today)},
     )
     return [OpenMonth(row.month, row.meetings - row.waiting, row.waiting) for row in rows]
+
+
+def closings_of(municipality_id: str) -> SelectOfScalar[MonthClosing]:
+    """The closed months of a municipality."""
+    return select(MonthClosing).where(MonthClosing.municipality_id == municipality_id)
 
 
 def list_closings(session: Session, municipality_id: str) -> list[MonthClosing]:

@@ -9,6 +9,7 @@ from sqlalchemy import Select, func, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from marketplace.accounts.models import Actor, Role
 from marketplace.accounts.operations import record
@@ -68,6 +69,11 @@ def list_programmes(session: Session, municipality_id: str) -> list[Programme]:
             .order_by(col(Programme.ended_at).is_not(None), Programme.code)
         )
     )
+
+
+def programmes_of(municipality_id: str) -> SelectOfScalar[Programme]:
+    """All programmes of a municipality."""
+    return select(Programme).where(Programme.municipality_id == municipality_id)
 
 
 def get_programme(session: Session, municipality_id: str, programme_id: UUID, *, lock: bool = False) -> Programme:
@@ -228,6 +234,16 @@ def list_declared(session: Session, municipality_id: str) -> list[Declared]:
         )
         for test, household in found
     ]
+
+
+def declared_means_tests(by: Actor) -> SelectOfScalar[MeansTest]:
+    """What `list_declared` lists, as rows. Raises Forbidden for whoever is no officer."""
+    _require_officer(by)
+    return select(MeansTest).where(
+        MeansTest.municipality_id == by.municipality_id,
+        col(MeansTest.id).in_(_newest_means_tests(by.municipality_id)),
+        MeansTest.state == MeansTestState.DECLARED,
+    )
 
 
 def _newest_means_tests(municipality_id: str) -> Select[tuple[UUID]]:
