@@ -60,6 +60,7 @@ from marketplace.rounds import gaps
 from marketplace.rounds import views as rounds
 from marketplace.safety import views as safety
 from marketplace.sealed import keyring
+from marketplace.slots import extra_views as extras
 from marketplace.slots import invitation_views as invitations
 from marketplace.slots import sms_views as sms_answers
 from marketplace.slots import views as slots
@@ -87,6 +88,7 @@ ROOMS = (
     providers,
     vouchers,
     slots,
+    extras,
     invitations,
     sms_answers,
     safety,

@@ -12,6 +12,7 @@ from marketplace.places import models as places
 from marketplace.providers import models as providers
 from marketplace.rounds import models as rounds
 from marketplace.safety import models as safety
+from marketplace.slots import extra_models as extras
 from marketplace.slots import models as slots
 from marketplace.statements import models as statements
 from marketplace.talk import models as talk
@@ -21,6 +22,7 @@ __all__ = [
     "accounts",
     "api",
     "documents",
+    "extras",
     "households",
     "intake",
     "messages",

@@ -30,6 +30,14 @@ STATES: Final[Mapping[str, Mapping[str, str]]] = {
         "left": N_("Lasciato"),
         "dissolved": N_("Sciolto"),
     },
+    "extra": {
+        "asked": N_("Chiesto al professionista"),
+        "accepted": N_("Si fa"),
+        "refused": N_("Il professionista non può"),
+        "withdrawn": N_("Non si fa"),
+        "expired": N_("Tempo scaduto"),
+        "held": N_("Concluso"),
+    },
     "attendance": {
         "present": N_("Presente"),
         "absent_notified": N_("Assente con avviso"),

@@ -38,9 +38,11 @@ select l.statement_id, l.provider_id, l.household_id, l.month, l.year, l.number,
        sum(l.net_cents)::bigint as total_cents, sum(l.provider_cents)::bigint as service_cents,
        array_agg(l.id) as line_ids,
        json_agg(json_build_object('on', mt.held_on, 'service', sl.service, 'topic', sl.topic, 'person', pe.name,
-         'minutes', m.end_minute - m.start_minute, 'cents', l.net_cents) order by mt.held_on, l.id) as rows
+         'minutes', coalesce(x.end_minute - x.start_minute, m.end_minute - m.start_minute),
+         'cents', l.net_cents) order by mt.held_on, l.id) as rows
 from bare l
 join meeting mt on mt.municipality_id = l.municipality_id and mt.id = l.meeting_id
+left join extra_session x on x.municipality_id = mt.municipality_id and x.id = mt.extra_id
 join slot sl on sl.municipality_id = mt.municipality_id and sl.id = mt.slot_id
 join membership m on m.municipality_id = l.municipality_id and m.id = l.membership_id
 join need n on n.municipality_id = m.municipality_id and n.id = m.need_id

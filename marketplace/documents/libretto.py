@@ -15,11 +15,12 @@ from marketplace.db import Scope, seeing
 _WORKED = """
     select l.provider_id, l.household_id, min(p.name) as provider, min(h.family_name) as family,
            sum(l.provider_cents + l.subsidy_cents + l.guarantee_cents)::bigint as cents,
-           sum(case when l.kind = 'meeting' and l.share_cents > 0 then m.end_minute - m.start_minute else 0 end)
-             as minutes
+           sum(case when l.kind = 'meeting' and l.share_cents > 0
+             then coalesce(x.end_minute - x.start_minute, m.end_minute - m.start_minute) else 0 end) as minutes
     from statement_line l
     join statement s on s.municipality_id = l.municipality_id and s.id = l.statement_id and s.state <> 'open'
     join meeting mt on mt.municipality_id = l.municipality_id and mt.id = l.meeting_id
+    left join extra_session x on x.municipality_id = mt.municipality_id and x.id = mt.extra_id
     join membership m on m.municipality_id = l.municipality_id and m.id = l.membership_id
     join provider p on p.municipality_id = l.municipality_id and p.id = l.provider_id
     join household h on h.municipality_id = l.municipality_id and h.id = l.household_id

@@ -9,6 +9,7 @@ from marketplace.accounts.models import Actor
 from marketplace.db import Row
 from marketplace.households.models import Farewell, Household, MeansTest, MobileNumber, Person
 from marketplace.needs.models import Need, NeedDraft
+from marketplace.slots.extra_models import ExtraSeat, ExtraSession
 from marketplace.slots.models import Attendance, Membership, Proposal
 from marketplace.statements.models import Payment, Statement, StatementLine
 from marketplace.talk.models import Feedback, GroupMessage
@@ -17,6 +18,7 @@ from marketplace.vouchers.models import VoucherHold
 # Tables whose rows name their household.
 OWN: Final[tuple[type[Any], ...]] = (
     Person, MeansTest, MobileNumber, Farewell, GroupMessage, Feedback, Need, NeedDraft, Proposal, Membership,
+    ExtraSession, ExtraSeat,
     Statement, StatementLine, Payment,
 )  # fmt: skip
 # What is not the family's, or says nothing without our keys.

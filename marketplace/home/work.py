@@ -14,7 +14,7 @@ from marketplace.accounts.policy import get_policy
 from marketplace.db import db
 from marketplace.errors import NotFound
 from marketplace.providers import operations as providers
-from marketplace.slots import agenda, meetings, moving, operations, queries, substitutes
+from marketplace.slots import agenda, extra_facts, meetings, moving, operations, queries, substitutes
 from marketplace.slots.models import Presence
 from marketplace.statements.models import Payout
 from marketplace.talk.feedback import rating_of
@@ -39,6 +39,7 @@ def week() -> str:
         current=next((one for one in found.meetings if one.starts_at <= soon and one.ends_at >= now()), None),
         next_payout=_next_payout(provider.id),
         rating=rating_of(db.session, actor().municipality_id, provider.id),
+        extras=extra_facts.list_asked(db.session, actor(), now()),
         searches=substitutes.list_searches(db.session, actor(), now()),
         subjects=subjects(),
         today=today(),

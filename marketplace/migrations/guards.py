@@ -13,7 +13,7 @@ APPEND_ONLY_LATER = ("danger_report", "danger_answer", "document", "document_lin
 # Whose changes of state the database writes down: all with a `state` but messages on their way and voucher holds, which
 # the dated lines of their statement explain.
 STATE_WRITTEN_DOWN = (
-    "bank_line", "contest", "means_test", "meeting", "membership", "need", "payment", "proposal", "refund", "reversal",
+    "bank_line", "contest", "extra_seat", "extra_session", "means_test", "meeting", "membership", "need", "payment", "proposal", "refund", "reversal",
     "round", "slot", "statement", "substitution", "upload",
 )  # fmt: skip
 STATE_UNWRITTEN = ("message", "voucher_hold", "accreditation_decision")
@@ -117,7 +117,9 @@ HOUSEHOLD_GUARDED_LATER = {
     "farewell": "household_id", "mobile_number": "household_id", "feedback": "household_id",
 }  # fmt: skip
 # What a group or its provider reads of another's: the operations say how much of it a page shows.
-HOUSEHOLD_SHARED = ("appointment", "need", "proposal", "membership", "group_message")
+HOUSEHOLD_SHARED = (
+    "appointment", "need", "proposal", "membership", "group_message", "extra_session", "extra_seat",
+)  # fmt: skip
 PROVIDER_GUARDED = {"provider_document": "provider_id", "payout": "provider_id"}
 PROVIDER_GUARDED_LATER = {
     "tax_profile": "provider_id", "reversal": "provider_id", "document": "provider_id", "document_line": "provider_id",

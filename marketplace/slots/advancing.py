@@ -8,6 +8,7 @@ from marketplace.accounts.models import Actor
 from marketplace.accounts.operations import record
 from marketplace.needs.models import Need, NeedState
 from marketplace.slots.calendar import local_day
+from marketplace.slots.extras import advance_extras
 from marketplace.slots.group import price_group
 from marketplace.slots.models import Meeting, MeetingState, Membership, Proposal, ProposalState, Slot, SlotState
 from marketplace.slots.notices import tell_proposals
@@ -31,6 +32,8 @@ def advance(session: Session, now: datetime, municipality_id: str) -> None:
     _remind(session, now, municipality_id)
     session.commit()
     end_searches(session, now, municipality_id)
+    session.commit()
+    advance_extras(session, now, municipality_id)
     session.commit()
     _begin_and_end(session, now, municipality_id)
     session.commit()

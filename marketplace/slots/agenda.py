@@ -11,7 +11,8 @@ from sqlmodel.sql.expression import SelectOfScalar
 from marketplace.accounts.models import Actor, Role
 from marketplace.errors import NotFound
 from marketplace.providers.models import Provider
-from marketplace.slots.calendar import instant
+from marketplace.slots.calendar import instant, minute_of
+from marketplace.slots.extra_seats import list_taken
 from marketplace.slots.facts import MemberRow, SlotFacts, read_slots
 from marketplace.slots.models import (
     Attendance,
@@ -30,7 +31,8 @@ class MeetingFacts:
     """A dated meeting of one member. `state` and `presence` (None: unrecorded) say what became of it.
 
     `provider_name` is who holds it; `is_substituted`: not the group's own provider;
-    `moved_days`: by how many days it is later in the week than the group's own day.
+    `moved_days`: by how many days it is later in the week than the group's own day; `extra_id`: it is one more than
+    the week's own, at its own hours.
     """
 
     meeting_id: UUID
@@ -53,6 +55,7 @@ class MeetingFacts:
     reason: str
     is_substituted: bool = False
     moved_days: int = 0
+    extra_id: UUID | None = None
 
     @property
     def may_be_refused(self) -> bool:
@@ -87,6 +90,7 @@ class ProviderMeeting:
     state: MeetingState
     reason: str
     attendees: tuple[Attendee, ...]
+    extra_id: UUID | None = None
 
     def is_to_record(self, now: datetime) -> bool:
         """It has begun, and somebody's attendance is missing."""
@@ -116,6 +120,7 @@ def list_household_meetings(
     slots, members = read_slots(session, municipality_id, {one.slot_id for one in meetings})
     recorded = read_presence(session, municipality_id, [one.id for one in meetings])
     names = _substitutes(session, municipality_id, meetings, slots)
+    taken = list_taken(session, municipality_id, [one.extra_id for one in meetings if one.extra_id])
     return [
         _meeting_facts(
             meeting,
@@ -126,7 +131,7 @@ def list_household_meetings(
         )
         for meeting in meetings
         for row in members[meeting.slot_id]
-        if row.membership.household_id == household_id and row.is_expected_on(meeting.held_on)
+        if row.membership.household_id == household_id and _is_expected(row, meeting, taken)
     ]
 
 
@@ -183,6 +188,18 @@ def read_presence(
     return {(row.meeting_id, row.membership_id): row for row in rows}
 
 
+def _is_expected(row: MemberRow, meeting: Meeting, taken: Mapping[UUID, Collection[UUID]]) -> bool:
+    has_seat = meeting.extra_id is None or row.membership.id in taken[meeting.extra_id]
+    return has_seat and row.is_expected_on(meeting.held_on)
+
+
+def _hours(meeting: Meeting, member: Membership) -> tuple[int, int]:
+    """From which to which local minute a member is there: in an extra session all from its start to its end."""
+    if meeting.extra_id is None:
+        return member.start_minute, member.end_minute
+    return minute_of(meeting.starts_at), minute_of(meeting.ends_at) or 24 * 60
+
+
 def _between(municipality_id: str, first: date, last: date) -> SelectOfScalar[Meeting]:
     return (
         select(Meeting)
@@ -213,6 +230,7 @@ def _meeting_facts(
     meeting: Meeting, slot: SlotFacts, row: MemberRow, recorded: Attendance | None, substitute: str | None
 ) -> MeetingFacts:
     member = row.membership
+    start, end = _hours(meeting, member)
     is_substituted = meeting.provider_id != slot.provider_id
     return MeetingFacts(
         meeting_id=meeting.id,
@@ -226,28 +244,30 @@ def _meeting_facts(
         place_name=slot.spot.name,
         place_address=slot.spot.address or row.home.address,
         held_on=meeting.held_on,
-        starts_at=instant(meeting.held_on, member.start_minute),
-        ends_at=instant(meeting.held_on, member.end_minute),
-        start_minute=member.start_minute,
-        end_minute=member.end_minute,
+        starts_at=instant(meeting.held_on, start),
+        ends_at=instant(meeting.held_on, end),
+        start_minute=start,
+        end_minute=end,
         state=meeting.state,
         presence=None if recorded is None else recorded.presence,
         reason=meeting.reason,
         is_substituted=is_substituted,
-        moved_days=meeting.held_on.weekday() - slot.day,
+        moved_days=0 if meeting.extra_id else meeting.held_on.weekday() - slot.day,
+        extra_id=meeting.extra_id,
     )
 
 
 def _provider_meetings(session: Session, municipality_id: str, meetings: Sequence[Meeting]) -> list[ProviderMeeting]:
     slots, members = read_slots(session, municipality_id, {meeting.slot_id for meeting in meetings})
     recorded = read_presence(session, municipality_id, [meeting.id for meeting in meetings])
+    taken = list_taken(session, municipality_id, [one.extra_id for one in meetings if one.extra_id])
     found = []
     for meeting in meetings:
         slot = slots[meeting.slot_id]
         attendees = tuple(
-            _attendee(row, slot, recorded.get((meeting.id, row.membership.id)))
+            _attendee(row, slot, _hours(meeting, row.membership), recorded.get((meeting.id, row.membership.id)))
             for row in members[meeting.slot_id]
-            if row.is_expected_on(meeting.held_on)
+            if _is_expected(row, meeting, taken)
         )
         found.append(
             ProviderMeeting(
@@ -259,18 +279,19 @@ def _provider_meetings(session: Session, municipality_id: str, meetings: Sequenc
                 meeting.state,
                 meeting.reason,
                 attendees,
+                meeting.extra_id,
             )
         )
     return found
 
 
-def _attendee(row: MemberRow, slot: SlotFacts, recorded: Attendance | None) -> Attendee:
+def _attendee(row: MemberRow, slot: SlotFacts, hours: tuple[int, int], recorded: Attendance | None) -> Attendee:
     return Attendee(
         membership_id=row.membership.id,
         first_name=row.first_name,
         seats=row.membership.seats,
-        start_minute=row.membership.start_minute,
-        end_minute=row.membership.end_minute,
+        start_minute=hours[0],
+        end_minute=hours[1],
         address=row.home.address if slot.spot.kind == PlaceKind.HOMES else slot.spot.address,
         presence=None if recorded is None else recorded.presence,
         recorded_at=None if recorded is None else recorded.recorded_at,

@@ -11,6 +11,7 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 import holidays
+from sqlalchemy.dialects.postgresql import Range
 from sqlmodel import Session, col, select
 
 from marketplace.places.models import CalendarEntry, CalendarKind
@@ -97,6 +98,18 @@ def instant(day: date, minute: int) -> datetime:
     if minute == 24 * 60:
         day, minute = day + A_DAY, 0
     return datetime.combine(day, time(minute // 60, minute % 60), ROME).astimezone(UTC)
+
+
+def overlap(one: Range[datetime], other: Range[datetime]) -> bool:
+    """Whether two bounded ranges of instants, each without its end, have a moment in common."""
+    assert one.lower and one.upper and other.lower and other.upper
+    return one.lower < other.upper and other.lower < one.upper
+
+
+def minute_of(moment: datetime) -> int:
+    """The local minute (0 to 1439) of its day at an instant."""
+    there = moment.astimezone(ROME)
+    return there.hour * 60 + there.minute
 
 
 def local_day(moment: datetime) -> date:

@@ -1,8 +1,10 @@
-"""What a family writes when it declines."""
+"""What a family writes when it declines, stays away or asks for more; consent is to the figure that was shown."""
+
+from datetime import time
 
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, IntegerField, RadioField, TextAreaField
+from wtforms import BooleanField, DateField, IntegerField, RadioField, TextAreaField, TimeField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
@@ -44,3 +46,25 @@ class AbsenceForm(FlaskForm):
 
 class LeaveForm(FlaskForm):
     """Leaving is said twice: the page, then the tap."""
+
+
+class ExtraForm(FlaskForm):
+    """Day and hours; the price is consented to with the figure that was shown (none yet: it is shown first)."""
+
+    held_on = DateField(_("Che giorno?"), validators=[InputRequired(_("Scegli il giorno"))])
+    start = TimeField(_("Dalle"), validators=[InputRequired(_("Scrivi l'ora di inizio"))])
+    end = TimeField(_("Alle"), validators=[InputRequired(_("Scrivi l'ora di fine"))])
+
+    def hours(self) -> tuple[int, int]:
+        """Local minutes."""
+        return _minute(self.start.data), _minute(self.end.data)
+
+
+class SeatForm(FlaskForm):
+    """The most that the extra session can cost, as it was shown."""
+
+    cap_cents = IntegerField(validators=[InputRequired()])
+
+
+def _minute(value: time) -> int:
+    return value.hour * 60 + value.minute

@@ -17,6 +17,7 @@ from marketplace.accounts.operations import record
 from marketplace.accounts.policy import get_policy
 from marketplace.errors import Conflict, NotFound
 from marketplace.slots.calendar import local_day, monday_of
+from marketplace.slots.extra_seats import drop_seats
 from marketplace.slots.facts import may_act_for
 from marketplace.slots.group import stands
 from marketplace.slots.models import Meeting, MeetingState, Membership, Proposal, ProposalState, Slot
@@ -92,6 +93,7 @@ def _end(
     for slot_id, group in members.items():
         gone = [member.id for member, proposal in group if proposal.id in ended]
         if gone:
+            drop_seats(session, leaver.municipality_id, gone, on)
             release(session, leaver.municipality_id, gone, from_week=first_week_without(slots[slot_id], on))
     return dragged
 

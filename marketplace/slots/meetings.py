@@ -15,6 +15,7 @@ from marketplace.accounts.policy import get_policy
 from marketplace.errors import Conflict, NotFound, Rejected
 from marketplace.places.models import CalendarEntry, CalendarKind
 from marketplace.slots.calendar import instant
+from marketplace.slots.extra_seats import list_taken
 from marketplace.slots.facts import may_act_for
 from marketplace.slots.models import (
     Attendance,
@@ -168,12 +169,13 @@ def close_days(
 def is_otherwise(session: Session, meeting: Meeting) -> bool:
     """Whether somebody else holds it, or on another day than the group's: a family may stay away free of charge."""
     slot = session.get_one(Slot, (meeting.municipality_id, meeting.slot_id))
-    return slot.provider_id != meeting.provider_id or slot.day != meeting.held_on.weekday()
+    has_moved = meeting.extra_id is None and slot.day != meeting.held_on.weekday()
+    return slot.provider_id != meeting.provider_id or has_moved
 
 
 def expected_members(session: Session, meeting: Meeting) -> set[UUID]:
-    """The memberships that count at a meeting: confirmed since, and not left by its day."""
-    return set(
+    """The memberships that count at a meeting: confirmed since, not left by its day, in an extra one with a seat."""
+    expected = set(
         session.exec(
             select(Membership.id)
             .join(
@@ -190,6 +192,9 @@ def expected_members(session: Session, meeting: Meeting) -> set[UUID]:
             )
         )
     )
+    if meeting.extra_id is None:
+        return expected
+    return expected & list_taken(session, meeting.municipality_id, [meeting.extra_id])[meeting.extra_id]
 
 
 def _holds_it(by: Actor, meeting: Meeting) -> bool:

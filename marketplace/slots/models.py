@@ -186,12 +186,24 @@ class MeetingState(StrEnum):
 
 
 class Meeting(Row, table=True):
-    """One dated occurrence; `during` is its instant range (aware UTC), `held_on` its local date."""
+    """One dated occurrence; `during` is its instant range (aware UTC), `held_on` its local date.
+
+    With an `extra_id` it is one more than the week's own: those who have a seat in it are there, nobody else.
+    """
 
     __table_args__ = (
         refers("slot"),
         refers("provider"),
-        UniqueConstraint("municipality_id", "slot_id", "held_on", name="meeting_once_a_day"),
+        refers("extra_session", "extra_id"),
+        Index(
+            "meeting_once_a_day",
+            "municipality_id",
+            "slot_id",
+            "held_on",
+            unique=True,
+            postgresql_where=text("extra_id is null"),
+        ),
+        UniqueConstraint("municipality_id", "extra_id", name="extra_meets_once"),
         ExcludeConstraint(
             ("municipality_id", "="),
             ("provider_id", "="),
@@ -209,6 +221,7 @@ class Meeting(Row, table=True):
     during: Range[datetime] = Field(sa_type=TSTZRANGE)
     state: MeetingState = Field(default=MeetingState.SCHEDULED, sa_type=choice(MeetingState))
     reason: str = Field(default="", max_length=300)
+    extra_id: UUID | None = None
 
     @property
     def starts_at(self) -> datetime:

@@ -12,7 +12,6 @@ from sqlmodel import Session, col, func, select
 
 from marketplace.accounts.models import Actor, Role
 from marketplace.accounts.operations import record
-from marketplace.db import Scope, seeing
 from marketplace.errors import Conflict, NotFound, Rejected
 from marketplace.places.models import Venue
 from marketplace.slots.calendar import get_calendar, instant, monday_of
@@ -28,6 +27,7 @@ from marketplace.slots.models import (
     Substitution,
 )
 from marketplace.slots.notices import tell_moved
+from marketplace.slots.venue_room import has_room
 from marketplace.words import N_
 
 NOTICE = timedelta(hours=24)
@@ -42,6 +42,8 @@ def list_days(session: Session, by: Actor, now: datetime, meeting_id: UUID) -> l
         raise NotFound
     slot = session.get_one(Slot, (by.municipality_id, meeting.slot_id))
     if meeting.state != MeetingState.SCHEDULED or now >= meeting.starts_at or slot.place == PlaceKind.HOST:
+        return []
+    if meeting.extra_id is not None:  # its day is what its members agreed to
         return []
     calendar = get_calendar(session, by.municipality_id)
     sunday = monday_of(meeting.held_on) + timedelta(days=6)
@@ -112,21 +114,10 @@ def _is_free(session: Session, meeting: Meeting, slot: Slot, day: date) -> bool:
     others = select(Meeting.id).where(*happening, Meeting.id != meeting.id)
     if session.exec(others.where(mine | same_day).limit(1)).first() is not None:
         return False
-    if slot.venue_id is None:
-        return True
-    venue = session.get_one(Venue, (meeting.municipality_id, slot.venue_id))
-    is_open = any(
-        window["day"] == day.weekday() and window["start"] <= slot.start_minute and slot.end_minute <= window["end"]
-        for window in venue.windows
-    )
-    with seeing(session, Scope(meeting.municipality_id)):
-        there = session.exec(
-            select(func.coalesce(func.sum(Membership.seats), 0))
-            .join(
-                Slot, (col(Slot.municipality_id) == Membership.municipality_id) & (col(Slot.id) == Membership.slot_id)
-            )
-            .join(Meeting, (col(Meeting.municipality_id) == Slot.municipality_id) & (col(Meeting.slot_id) == Slot.id))
-            .where(*happening, Membership.state == ProposalState.CONFIRMED, Slot.venue_id == venue.id)
-            .where((col(Meeting.id) == meeting.id) | then)
-        ).one()
-    return is_open and there <= venue.seats
+    there = [col(Membership.slot_id) == slot.id, col(Membership.state) == ProposalState.CONFIRMED]
+    seats = session.exec(
+        select(func.coalesce(func.sum(Membership.seats), 0)).where(
+            Membership.municipality_id == meeting.municipality_id, *there
+        )
+    ).one()
+    return has_room(session, slot, day, (slot.start_minute, slot.end_minute), seats, but_for=meeting.id)

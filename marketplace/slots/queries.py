@@ -22,6 +22,7 @@ from marketplace.slots.models import (
 from matching.instance import Window
 
 TO_ANSWER = (ProposalState.PROPOSED, ProposalState.ACCEPTED)
+MINE = (ProposalState.ACCEPTED, ProposalState.CONFIRMED, ProposalState.LEFT, ProposalState.DISSOLVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,16 @@ def own_proposals(by: Actor) -> SelectOfScalar[Proposal]:
     return select(Proposal).where(
         Proposal.municipality_id == by.municipality_id, Proposal.household_id == by.household_id
     )
+
+
+def get_own_session(session: Session, by: Actor, slot_id: UUID) -> tuple[ProposalFacts, ProposedSession]:
+    """The part of a slot that the actor's household has, or had. Raises NotFound."""
+    if by.household_id is not None:
+        for proposal in list_proposals(session, by.municipality_id, by.household_id, states=MINE):
+            for one in proposal.sessions:
+                if one.slot.slot_id == slot_id:
+                    return proposal, one
+    raise NotFound
 
 
 def find_proposal_of_need(session: Session, municipality_id: str, need_id: UUID) -> ProposalFacts | None:

@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select
 from marketplace.accounts.models import Actor
 from marketplace.accounts.operations import record
 from marketplace.needs.models import Need, NeedState
-from marketplace.slots.calendar import Calendar, get_calendar, instant, local_day, mondays_of
+from marketplace.slots.calendar import Calendar, get_calendar, instant, local_day, mondays_of, overlap
 from marketplace.slots.group import Circle, Member, Terms, price_group, stands, survivors
 from marketplace.slots.models import (
     Answer,
@@ -269,7 +269,7 @@ def _can_meet(session: Session, now: datetime, calendar: Calendar, slot: Slot) -
     """The provider has accepted, a date is left, and no other meeting of the provider's is in the way."""
     if slot.provider_answer != Answer.ACCEPTED:
         return False
-    ranges = [_during(slot, day) for day in _dates(now, calendar, slot)]
+    ranges = [_during(slot, day) for day in _dates(session, now, calendar, slot)]
     if not ranges:
         return False
     clash = session.exec(
@@ -285,9 +285,19 @@ def _can_meet(session: Session, now: datetime, calendar: Calendar, slot: Slot) -
     return clash is None
 
 
-def _dates(now: datetime, calendar: Calendar, slot: Slot) -> list[date]:
+def _dates(session: Session, now: datetime, calendar: Calendar, slot: Slot) -> list[date]:
+    """The days on which the group would meet: not where its provider has promised another group an extra session."""
     first = max(slot.first_date, local_day(now) + timedelta(days=1))
-    return calendar.meeting_dates(slot.day, slot.service, first, slot.last_date)
+    days = calendar.meeting_dates(slot.day, slot.service, first, slot.last_date)
+    promised = session.exec(
+        select(Meeting).where(
+            Meeting.municipality_id == slot.municipality_id,
+            Meeting.provider_id == slot.provider_id,
+            Meeting.state == MeetingState.SCHEDULED,
+            col(Meeting.extra_id).is_not(None),
+        )
+    ).all()
+    return [day for day in days if not any(overlap(_during(slot, day), other.during) for other in promised)]
 
 
 def _during(slot: Slot, day: date) -> Range[datetime]:
@@ -340,7 +350,7 @@ def _confirm(
     slot.cost_cents = price.cost_cents
     slot.start_minute, slot.end_minute = min(one.start for one in group), max(one.end for one in group)
     if slot.state == SlotState.PROPOSED:
-        dates = _dates(now, calendar, slot)
+        dates = _dates(session, now, calendar, slot)
         slot.state, slot.first_date, slot.last_date = SlotState.CONFIRMED, dates[0], dates[-1]
         session.add_all(
             Meeting(
@@ -370,6 +380,7 @@ def _welcome(session: Session, now: datetime, slot: Slot, joining: Sequence[Memb
             Meeting.municipality_id == slot.municipality_id,
             Meeting.slot_id == slot.id,
             Meeting.state == MeetingState.SCHEDULED,
+            col(Meeting.extra_id).is_(None),
             col(Meeting.held_on) >= first,
         )
     ):

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, func, select
 from marketplace.accounts.models import Actor, Role
 from marketplace.accounts.operations import record
 from marketplace.slots.calendar import local_day
+from marketplace.slots.extra_seats import drop_seats
 from marketplace.slots.jobs import settle_soon
 from marketplace.slots.leaving import first_week_without
 from marketplace.slots.meetings import cancel_meeting
@@ -73,6 +74,7 @@ def _end_places(session: Session, now: datetime, municipality_id: str, slots: li
     session.flush()
     for slot in slots:
         mine = [member.id for member in members if member.slot_id == slot.id]
+        drop_seats(session, slot.municipality_id, mine, tomorrow)
         release(session, slot.municipality_id, mine, from_week=first_week_without(slot, tomorrow))
     return list(proposals)
 

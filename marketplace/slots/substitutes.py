@@ -28,6 +28,7 @@ from marketplace.words import N_
 from matching.distance import is_within
 
 ENDS_BEFORE = timedelta(hours=3)
+NOT_FOR_EXTRA = N_("Un incontro in più si tiene con chi lo ha accettato: se non puoi, annullalo.")
 TOO_SOON = N_("Mancano meno di %(hours)s ore: non c'è più tempo per cercare. Annulla l'incontro.")
 TAKEN = N_("Questo incontro non cerca più chi lo tenga: lo ha preso qualcun altro, o non si fa.")
 
@@ -72,7 +73,11 @@ def seek_for_days(session: Session, by: Actor, now: datetime, first: date, last:
         .order_by(col(Meeting.id))
     ).all()
     coming = [meeting.id for meeting in meetings if now < meeting.starts_at - ENDS_BEFORE]
-    sought = [meeting_id for meeting_id in coming if _open_search(session, by, now, meeting_id)[1]]
+    extra = {meeting.id for meeting in meetings if meeting.extra_id}
+    for meeting_id in extra.intersection(coming):
+        cancel_meeting(session, by, now, meeting_id, N_("chi doveva tenerlo non può"))
+    weekly = [meeting_id for meeting_id in coming if meeting_id not in extra]
+    sought = [meeting_id for meeting_id in weekly if _open_search(session, by, now, meeting_id)[1]]
     _ask_colleagues(session, now, by.municipality_id, sought)
     return len(coming)
 
@@ -183,6 +188,8 @@ def _open_search(session: Session, by: Actor, now: datetime, meeting_id: UUID) -
         return known, False
     if meeting.state != MeetingState.SCHEDULED:
         raise Conflict(TAKEN)
+    if meeting.extra_id is not None:
+        raise Conflict(NOT_FOR_EXTRA)
     if now >= meeting.starts_at - ENDS_BEFORE:
         raise Conflict(TOO_SOON, hours=int(ENDS_BEFORE.total_seconds() // 3600))
     made = Substitution(

@@ -16,7 +16,7 @@ from marketplace.errors import Conflict, NotFound, Rejected
 from marketplace.filters import subject_words
 from marketplace.households.operations import get_household, get_person
 from marketplace.needs.operations import get_need
-from marketplace.slots import agenda, answer_links, leaving, operations, queries, subscriptions
+from marketplace.slots import agenda, answer_links, extra_facts, leaving, operations, queries, subscriptions
 from marketplace.slots import meetings as meetings_of
 from marketplace.slots.agenda import MeetingFacts
 from marketplace.slots.feed import calendar_of
@@ -27,7 +27,6 @@ from marketplace.web import actor, allow, id_from, now, public, today
 
 blueprint = Blueprint("slots", __name__)
 
-MINE = (ProposalState.ACCEPTED, ProposalState.CONFIRMED, ProposalState.LEFT, ProposalState.DISSOLVED)
 CALENDAR_WEEKS = 26
 
 
@@ -160,7 +159,7 @@ def answer_by_link(secret: str) -> ResponseReturnValue:
 @allow(Role.FAMILY)
 def list_groups() -> str:
     """The groups in which the family has, or had, a place."""
-    mine = queries.list_proposals(db.session, actor().municipality_id, household_id(), states=MINE)
+    mine = queries.list_proposals(db.session, actor().municipality_id, household_id(), states=queries.MINE)
     return render_template("slots/groups.html", proposals=mine, subjects=subjects())
 
 
@@ -177,6 +176,8 @@ def show_group(slot_id: str) -> str:
         mine=mine,
         slot=mine.slot,
         meetings=[one for one in meetings if one.slot_id == mine.slot.slot_id],
+        extras=extra_facts.list_extras(db.session, actor(), now(), mine.slot.slot_id),
+        can_ask=extra_facts.can_ask(proposal, mine),
         now=now(),
         policy=policy(),
         subjects=subjects(),
@@ -244,12 +245,7 @@ def my_meeting(meeting_id: str, membership_id: str) -> agenda.MeetingFacts:
 
 def my_session(slot_id: str) -> tuple[ProposalFacts, ProposedSession]:
     """The family's own part of a slot. Raises NotFound."""
-    wanted = id_from(slot_id)
-    for proposal in queries.list_proposals(db.session, actor().municipality_id, household_id(), states=MINE):
-        for one in proposal.sessions:
-            if one.slot.slot_id == wanted:
-                return proposal, one
-    raise NotFound
+    return queries.get_own_session(db.session, actor(), id_from(slot_id))
 
 
 @blueprint.get("/calendario")

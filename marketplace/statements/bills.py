@@ -33,18 +33,24 @@ BATCH_ROWS = 5000
 # on which it was confirmed to the day on which it left; the newest attendance as of :as_of counts. Where an officer
 # decided that the fund bears a contested line, its family's cap for that meeting is nothing. Whom a corrected means
 # test took the voucher pays without it: its cap is then that of the whole share. `is_otherwise`: a substitute held it,
-# or it moved to another day, which a family may refuse free of charge whatever the policy says of absences.
+# or it moved to another day, which a family may refuse free of charge whatever the policy says of absences. An extra
+# session is of those who have a seat in it, at its own hours and caps, and no programme pays of it.
 _MEMBERS = """
 select mt.id as meeting_id, mt.held_on, mt.state as meeting_state, mt.provider_id, s.id as slot_id,
-       mt.provider_id <> s.provider_id or extract(isodow from mt.held_on) - 1 <> s.day as is_otherwise,
+       mt.provider_id <> s.provider_id or mt.extra_id is null and extract(isodow from mt.held_on) - 1 <> s.day
+         as is_otherwise, mt.extra_id is not null as is_extra,
        s.venue_id, s.topic, s.service, s.minutes_min,
        s.rate_cents_per_hour, s.extra_seat_cents_per_hour, s.venue_cents_per_hour,
-       m.id as membership_id, m.household_id, m.seats, m.start_minute, m.end_minute, m.programme_id,
-       case when c.id is not null then 0 when d.is_entitled is false then m.cap_cents + m.held_cents
+       m.id as membership_id, m.household_id, coalesce(xs.seats, m.seats) as seats,
+       coalesce(x.start_minute, m.start_minute) as start_minute, coalesce(x.end_minute, m.end_minute) as end_minute,
+       case when x.id is null then m.programme_id end as programme_id,
+       case when c.id is not null then 0 when x.id is not null then xs.cap_cents
+            when d.is_entitled is false then m.cap_cents + m.held_cents
             else m.cap_cents end as cap_cents,
        c.id is not null as is_forgiven, coalesce(d.is_entitled, true) as is_entitled,
-       case when d.is_entitled is false then null else m.subsidy_percent end as subsidy_percent,
-       m.subsidy_cap_cents_per_hour, coalesce({held}, 0) as held_cents, a.presence,
+       case when d.is_entitled is false or x.id is not null then null else m.subsidy_percent end as subsidy_percent,
+       m.subsidy_cap_cents_per_hour, case when x.id is null then coalesce({held}, 0) else 0 end as held_cents,
+       a.presence,
        n.person_id, n.age, {extra} as extra_cents
 from meeting mt
 join slot s on s.municipality_id = mt.municipality_id and s.id = mt.slot_id
@@ -53,6 +59,9 @@ join membership m on m.municipality_id = mt.municipality_id and m.slot_id = mt.s
 join proposal p on p.municipality_id = m.municipality_id and p.id = m.proposal_id
      and (p.left_on is null or p.left_on > mt.held_on)
 join need n on n.municipality_id = m.municipality_id and n.id = m.need_id
+left join extra_session x on x.municipality_id = mt.municipality_id and x.id = mt.extra_id
+left join extra_seat xs on xs.municipality_id = mt.municipality_id and xs.extra_id = mt.extra_id
+     and xs.membership_id = m.id and xs.state = 'taken'
 left join lateral (
     select presence from attendance a
     where a.municipality_id = mt.municipality_id and a.meeting_id = mt.id and a.membership_id = m.id
@@ -66,6 +75,7 @@ left join lateral (
 left join contest c on c.municipality_id = mt.municipality_id and c.meeting_id = mt.id and c.membership_id = m.id
      and c.outcome = 'fund' and c.decided_at <= :as_of
 where mt.municipality_id = :municipality and mt.held_on < :until and mt.state <> 'dissolved' and {which}
+  and (mt.extra_id is null or xs.id is not null)
 order by mt.held_on, mt.id, m.rank, m.id
 """
 _HELD = """(select h.held_cents from voucher_hold h where h.municipality_id = m.municipality_id
@@ -164,7 +174,8 @@ class MeetingBill:
 
     def _decision(self, line: Line) -> dict[str, Any]:
         granted = self.granted.get(UUID(line.attendee.id))
-        return {} if granted is None else {"decision": granted.facts()}
+        facts: dict[str, Any] = {} if granted is None else {"decision": granted.facts()}
+        return facts | ({"is_extra": True} if self.members[0].is_extra else {})
 
 
 _TOOK_PLACE = {MeetingState.SCHEDULED, MeetingState.HELD}

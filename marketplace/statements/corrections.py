@@ -114,7 +114,8 @@ def _correct_vouchers(session: Session, municipality_id: str, meeting_id: UUID) 
             from (select l.membership_id, date_trunc('week', mt.held_on)::date as week, sum(l.subsidy_cents) as cents
                   from statement_line l
                   join meeting mt on mt.municipality_id = l.municipality_id and mt.id = l.meeting_id
-                  where l.municipality_id = :municipality and l.meeting_id = :meeting group by 1, 2) used
+                  where l.municipality_id = :municipality and l.meeting_id = :meeting and mt.extra_id is null
+                  group by 1, 2) used
             where h.municipality_id = :municipality and h.membership_id = used.membership_id and h.week = used.week
               and h.state = 'committed' and h.committed_cents <> used.cents"""),
         {"municipality": municipality_id, "meeting": meeting_id},

@@ -36,6 +36,7 @@ join need n on n.municipality_id = m.municipality_id and n.id = m.need_id
 join meeting mt on mt.municipality_id = l.municipality_id and mt.id = l.meeting_id
 left join month_closing c on c.municipality_id = s.municipality_id and c.month = s.month
 where l.municipality_id = :municipality and m.programme_id = any(:programmes) and mt.held_on >= :since
+  and mt.extra_id is null
   and (coalesce(c.closed_at, :as_of) < :as_of
        or :corrects and coalesce(c.closed_at, :as_of) = :as_of and l.kind = 'meeting')
   and (cast(:but_for as uuid) is null or l.meeting_id <> :but_for and l.household_id = any(:households))

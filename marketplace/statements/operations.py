@@ -136,6 +136,9 @@ def _billable_households(session: Session, municipality_id: str, month: date) ->
             join membership m on m.municipality_id = mt.municipality_id and m.slot_id = mt.slot_id
                  and m.state in ('confirmed', 'left')
             where mt.municipality_id = :municipality and mt.held_on < :until and mt.state <> 'dissolved'
+              and (mt.extra_id is null or exists (select 1 from extra_seat xs
+                   where xs.municipality_id = mt.municipality_id and xs.extra_id = mt.extra_id
+                     and xs.membership_id = m.id and xs.state = 'taken'))
               and not exists (select 1 from statement_line l
                   where l.municipality_id = mt.municipality_id and l.meeting_id = mt.id)
             order by 1"""),
@@ -224,6 +227,7 @@ def _use_vouchers(session: Session, values: dict[str, Any]) -> None:
                   join statement s on s.municipality_id = l.municipality_id and s.id = l.statement_id
                   join meeting mt on mt.municipality_id = l.municipality_id and mt.id = l.meeting_id
                   where l.municipality_id = :municipality and s.month = :month and l.kind = 'meeting'
+                    and mt.extra_id is null
                   group by 1, 2) used
             where h.municipality_id = :municipality and h.membership_id = used.membership_id and h.week = used.week
               and h.state = 'held'"""),
@@ -334,6 +338,9 @@ def _unrecorded(session: Session, municipality_id: str, before: date) -> dict[UU
             join membership m on m.municipality_id = mt.municipality_id and m.slot_id = mt.slot_id
                  and m.state = 'confirmed'
             where mt.municipality_id = :municipality and mt.held_on < :before and mt.state in ('scheduled', 'held')
+              and (mt.extra_id is null or exists (select 1 from extra_seat xs
+                   where xs.municipality_id = mt.municipality_id and xs.extra_id = mt.extra_id
+                     and xs.membership_id = m.id and xs.state = 'taken'))
               and not exists (select 1 from attendance a where a.municipality_id = mt.municipality_id
                   and a.meeting_id = mt.id and a.membership_id = m.id)
               and not exists (select 1 from statement_line l where l.municipality_id = mt.municipality_id

@@ -153,7 +153,7 @@ def _groups(session: Session, statement: Statement) -> tuple[GroupLines, ...]:
             text("""
             select m.need_id, sl.service, sl.topic, pr.name as provider_name,
                    coalesce(pe.name, '') as person_name, mt.held_on, l.kind, l.share_cents, l.subsidy_cents,
-                   l.guarantee_cents, l.net_cents, m.alone_cents,
+                   l.guarantee_cents, l.net_cents, coalesce(xs.cap_cents, m.alone_cents) as alone_cents,
                    l.explanation, l.id, c.state as contest_state, coalesce(c.answer, '') as contest_answer
             from statement_line l
             left join contest c on c.municipality_id = l.municipality_id and c.line_id = l.id
@@ -163,6 +163,8 @@ def _groups(session: Session, statement: Statement) -> tuple[GroupLines, ...]:
             join membership m on m.municipality_id = l.municipality_id and m.id = l.membership_id
             join need n on n.municipality_id = m.municipality_id and n.id = m.need_id
             left join person pe on pe.municipality_id = n.municipality_id and pe.id = n.person_id
+            left join extra_seat xs on xs.municipality_id = mt.municipality_id and xs.extra_id = mt.extra_id
+              and xs.membership_id = l.membership_id
             where l.municipality_id = :municipality and l.statement_id = :statement
             order by sl.service, m.need_id, mt.held_on, l.kind, l.id"""),
             {"municipality": statement.municipality_id, "statement": statement.id},
@@ -264,15 +266,22 @@ def list_open_months(session: Session, municipality_id: str, today: date) -> lis
     rows = session.connection().execute(
         text("""
             with unbilled as (
-                select mt.id, date_trunc('month', mt.held_on)::date as month, mt.state, mt.slot_id from meeting mt
+                select mt.id, date_trunc('month', mt.held_on)::date as month, mt.state, mt.slot_id, mt.extra_id
+                from meeting mt
                 where mt.municipality_id = :municipality and mt.held_on < :until and mt.state <> 'dissolved'
                   and not exists (select 1 from statement_line l
                       where l.municipality_id = mt.municipality_id and l.meeting_id = mt.id)
                   and exists (select 1 from membership m where m.municipality_id = mt.municipality_id
-                      and m.slot_id = mt.slot_id and m.state in ('confirmed', 'left')))
+                      and m.slot_id = mt.slot_id and m.state in ('confirmed', 'left')
+                      and (mt.extra_id is null or exists (select 1 from extra_seat xs
+                   where xs.municipality_id = mt.municipality_id and xs.extra_id = mt.extra_id
+                     and xs.membership_id = m.id and xs.state = 'taken'))))
             select u.month, count(*) as meetings, count(*) filter (where u.state in ('scheduled', 'held') and exists (
                 select 1 from membership m where m.municipality_id = :municipality and m.slot_id = u.slot_id
-                  and m.state = 'confirmed' and not exists (select 1 from attendance a
+                  and m.state = 'confirmed' and (u.extra_id is null or exists (select 1 from extra_seat xs
+                   where xs.municipality_id = m.municipality_id and xs.extra_id = u.extra_id
+                     and xs.membership_id = m.id and xs.state = 'taken'))
+                  and not exists (select 1 from attendance a
                       where a.municipality_id = m.municipality_id and a.meeting_id = u.id
                         and a.membership_id = m.id))) as waiting
             from unbilled u where not exists (select 1 from month_closing c

@@ -82,13 +82,26 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
     ),
     (
         N_("Una famiglia paga più del suo tetto"),
-        """select l.meeting_id::text, l.net_cents || ' sopra ' || m.cap_cents from statement_line l
+        """select l.meeting_id::text, l.net_cents || ' sopra ' || coalesce(xs.cap_cents, m.cap_cents)
+           from statement_line l
            join membership m on m.municipality_id = l.municipality_id and m.id = l.membership_id
            join meeting mt on mt.municipality_id = l.municipality_id and mt.id = l.meeting_id
-           where l.municipality_id = :city and l.net_cents > m.cap_cents
-             and (l.net_cents > m.cap_cents + m.held_cents or not exists (select 1 from voucher_decision v
+           left join extra_seat xs on xs.municipality_id = mt.municipality_id and xs.extra_id = mt.extra_id
+             and xs.membership_id = l.membership_id
+           where l.municipality_id = :city and l.net_cents > coalesce(xs.cap_cents, m.cap_cents)
+             and (mt.extra_id is not null or l.net_cents > m.cap_cents + m.held_cents
+               or not exists (select 1 from voucher_decision v
                where v.municipality_id = m.municipality_id and v.household_id = m.household_id
                  and v.programme_id = m.programme_id and v.from_day <= mt.held_on and not v.is_entitled))""",
+    ),
+    (
+        N_("Un incontro in più ha un buono, o chi lo paga non ha detto sì"),
+        """select l.meeting_id::text, l.membership_id || ', buono ' || l.subsidy_cents from statement_line l
+           join meeting mt on mt.municipality_id = l.municipality_id and mt.id = l.meeting_id
+           where l.municipality_id = :city and mt.extra_id is not null
+             and (l.subsidy_cents <> 0 or not exists (select 1 from extra_seat xs
+               where xs.municipality_id = mt.municipality_id and xs.extra_id = mt.extra_id
+                 and xs.membership_id = l.membership_id and xs.state = 'taken'))""",
     ),
     (
         N_("Il budget di una settimana non torna con i suoi impegni"),
@@ -150,7 +163,7 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
            join meeting mt on mt.municipality_id = l.municipality_id and mt.id = l.meeting_id
            join voucher_hold h on h.municipality_id = l.municipality_id and h.membership_id = l.membership_id
              and h.week = date_trunc('week', mt.held_on)::date
-           where l.municipality_id = :city and l.kind = 'meeting' and h.state <> 'held'
+           where l.municipality_id = :city and l.kind = 'meeting' and h.state <> 'held' and mt.extra_id is null
              and not h.held_cents between (l.explanation ->> 'held_cents')::bigint
                and greatest((l.explanation ->> 'held_cents')::bigint, (
                  select sum(m.subsidy_cents) from statement_line m where m.municipality_id = l.municipality_id

@@ -87,6 +87,7 @@ def _billed(session: Session, programme: Programme, since: date, until: date) ->
                 join membership m on m.municipality_id = l.municipality_id and m.id = l.membership_id
                 join need n on n.municipality_id = m.municipality_id and n.id = m.need_id
                 where l.municipality_id = :municipality and mt.held_on >= :since and mt.held_on < :until
+                  and mt.extra_id is null
                   and n.service = :service and (m.programme_id is null or m.programme_id = :programme)
                 group by l.household_id, n.person_id, n.age, mt.id, mt.held_on, m.id, m.seats, m.start_minute,
                          m.end_minute

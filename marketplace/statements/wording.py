@@ -78,7 +78,7 @@ def explain(line: LineFacts) -> list[str]:
         return [_("Incontro annullato dal professionista: non paga nessuno.")]
     if attendance == "absent_notified" and not line.share_cents:
         return [_("Hai avvisato in tempo: questo incontro non lo paghi.")]
-    steps = []
+    steps = [_("Incontro in più, senza buono: lo paga solo chi ha detto sì.")] if "is_extra" in why else []
     if attendance == "absent":
         steps.append(_("Assenza senza avviso in tempo: il posto era tenuto per te, e la quota è come se ci fossi."))
     elif attendance == "absent_notified":
