@@ -42,6 +42,7 @@ from marketplace.home import (
     work,
 )
 from marketplace.home import views as home
+from marketplace.households import mail_views as mail
 from marketplace.households import sms_views as sms_pages
 from marketplace.households import views as households
 from marketplace.households.inps import Inps, ask_through
@@ -85,6 +86,7 @@ ROOMS = (
     places,
     households,
     sms_pages,
+    mail,
     providers,
     vouchers,
     slots,
@@ -190,6 +192,7 @@ def register_rooms(app: Application) -> None:
         app.register_blueprint(room.blueprint)
     app.extensions["csrf"].exempt(statements.take_event)  # it is believed by Stripe's signature
     app.extensions["csrf"].exempt(sms_answers.take_sms)  # by the provider's
+    app.extensions["csrf"].exempt(mail.stop)  # by the seal of its link: mail programs have no cookie
     app.extensions["csrf"].exempt(api.blueprint)  # a key in a header is no cookie
     if app.config["SETTINGS"].demo:
         app.register_blueprint(demo.blueprint)

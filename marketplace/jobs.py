@@ -22,6 +22,7 @@ from marketplace.logs import describe, log_to_stderr
 ROOMS = (
     "marketplace.accounts.jobs",
     "marketplace.messages.operations",
+    "marketplace.messages.digests",
     "marketplace.households.jobs",
     "marketplace.vouchers.ranking",
     "marketplace.slots.jobs",

@@ -24,6 +24,7 @@ from marketplace.errors import Forbidden
 from marketplace.households.addresses import addresses_of
 from marketplace.households.models import Farewell, Household, MobileNumber, Person
 from marketplace.jobs import every, job
+from marketplace.messages.choices import forget_choice
 from marketplace.messages.models import Message
 from marketplace.needs.models import Need, NeedDraft, NeedState
 from marketplace.needs.operations import withdraw_need
@@ -248,6 +249,8 @@ def erase(session: Session, now: datetime, farewell: Farewell) -> None:
     )
     for table, which in gone:
         session.connection().execute(delete(table).where(table.municipality_id == city, which))
+    for one in addresses:
+        forget_choice(session, city, one)
     _forget_messages(session, city, household.created_at, addresses)
     farewell.erased_at = now
     record(session, Actor(city), now, "erase", "household", household.id)

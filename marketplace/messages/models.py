@@ -12,11 +12,14 @@ from marketplace.sealed import SealedText
 
 
 class MessageState(StrEnum):
-    """How far a message has come."""
+    """How far a message has come; HELD for a digest, GATHERED in one, DROPPED as its reader wants none of its kind."""
 
     QUEUED = "queued"
     SENT = "sent"
     FAILED = "failed"
+    HELD = "held"
+    GATHERED = "gathered"
+    DROPPED = "dropped"
 
 
 class Channel(StrEnum):
@@ -49,6 +52,7 @@ class Message(Row, table=True):
     __table_args__ = (
         UniqueConstraint("municipality_id", "key", name="message_once"),
         Index("message_letters", "municipality_id", "state", postgresql_where=text("channel = 'letter'")),
+        Index("message_held", "municipality_id", "created_at", postgresql_where=text("state = 'held'")),
     )
 
     key: str = Field(max_length=200)
@@ -64,3 +68,15 @@ class Message(Row, table=True):
     failure: str = Field(default="", max_length=300)
     about_id: UUID | None = None
     batch_id: UUID | None = None
+
+
+class MailChoice(Row, table=True):
+    """How the owner of an e-mail address wants messages: once a day, and whether the optional ones at all."""
+
+    __tablename__ = "mail_choice"
+    __table_args__ = (UniqueConstraint("municipality_id", "address_index", name="one_mail_choice"),)
+
+    address_index: bytes
+    is_daily: bool = False
+    no_optional: bool = False
+    changed_at: datetime

@@ -20,13 +20,15 @@ from sqlmodel import Session, col, select
 from uuid_utils.compat import uuid7
 
 from marketplace.jobs import defer, job
+from marketplace.messages.choices import find_choice, stop_secret
 from marketplace.messages.models import Channel, Kind, Message, MessageState
 from marketplace.messages.quiet import QuietHours, free_from
 from marketplace.messages.sms import SmsTransport, in_gsm
 from marketplace.sealed import keyring
-from marketplace.words import in_language
+from marketplace.words import N_, in_language
 
 ATTEMPTS_MAX = 8
+STOP = N_("Se non vuoi più questi messaggi: %(url)s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,13 @@ def tell(
     letter: str | None = None,
     about: UUID | None = None,
     kind: Kind = Kind.ORDINARY,
-) -> None:
+) -> bool:
     """Send `subject` and `body` (Italian msgids with %(name)s places, marked by N_) to somebody, once per `key`.
 
     By SMS it is `sms`, or the subject and where to read on; by letter `letter`, or the body. `about`: the proposal
     that a letter's slip answers. Only an urgent `kind` is sent at night. Nothing is sent unless the session's
     transaction commits.
-    No child's name and no address belong in a message.
+    No child's name and no address belong in a message. Whether it was asked for the first time.
     """
     by_sms = to.channel is Channel.SMS
     row = {
@@ -99,6 +101,7 @@ def tell(
     ).scalar_one_or_none()
     if written is not None and to.channel is not Channel.LETTER:
         defer(session, deliver, municipality_id, message_id=str(written))
+    return written is not None
 
 
 def _long(to: Recipient, body: str, letter: str | None) -> str:
@@ -196,6 +199,9 @@ def deliver(session: Session, municipality_id: str, now: datetime, **arguments: 
     message = session.get(Message, (municipality_id, UUID(arguments["message_id"])), with_for_update=True)
     if message is None or message.state != MessageState.QUEUED:
         return
+    message.state = _state_by_choice(session, message)
+    if message.state != MessageState.QUEUED:
+        return
     at = _when(session, message, now)
     if at > now:
         defer(session, deliver, municipality_id, at=at, message_id=str(message.id))
@@ -209,11 +215,28 @@ def deliver(session: Session, municipality_id: str, now: datetime, **arguments: 
     message.sent_at = now
 
 
+def quiet_hours_of(session: Session, municipality_id: str, now: datetime) -> QuietHours | None:
+    """When a municipality is quiet; None is never."""
+    return next((find(session, municipality_id, now) for find in _quiet_by), None)
+
+
+def _state_by_choice(session: Session, message: Message) -> MessageState:
+    """HELD for the daily digest or DROPPED, if the reader has so chosen; else QUEUED."""
+    if message.channel is not Channel.EMAIL or message.kind not in (Kind.ORDINARY, Kind.OPTIONAL):
+        return MessageState.QUEUED
+    chosen = find_choice(session, message.municipality_id, message.recipient)
+    if chosen is None:
+        return MessageState.QUEUED
+    if message.kind is Kind.OPTIONAL and chosen.no_optional:
+        return MessageState.DROPPED
+    return MessageState.HELD if chosen.is_daily else MessageState.QUEUED
+
+
 def _when(session: Session, message: Message, now: datetime) -> datetime:
     """When a message may go: now, but in quiet hours if it can wait."""
     if message.kind is Kind.URGENT:
         return now
-    quiet = next((find(session, message.municipality_id, now) for find in _quiet_by), None)
+    quiet = quiet_hours_of(session, message.municipality_id, now)
     return free_from(now, quiet) if quiet else now
 
 
@@ -225,5 +248,11 @@ def _email(message: Message, sender: str, now: datetime) -> EmailMessage:
     email["Date"] = format_datetime(now)
     email["Message-ID"] = f"<{message.id}@{sender.partition('@')[2].rstrip('>')}>"
     email["Auto-Submitted"] = "auto-generated"
+    if message.kind is Kind.OPTIONAL:
+        stop = link_to(f"/avvisi/basta/{stop_secret(message.municipality_id, message.recipient)}")
+        email["List-Unsubscribe"] = f"<{stop}>"
+        email["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
+        email.set_content(f"{message.body}\n\n-- \n{in_language(STOP, message.locale, {'url': stop})}\n")
+        return email
     email.set_content(message.body)
     return email
