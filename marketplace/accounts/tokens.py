@@ -30,6 +30,7 @@ ROLE_SCOPES: Final[Mapping[Role, Mapping[str, str]]] = {
         "needs:write": N_("Pubblicare e ritirare le esigenze"),
         "proposals:read": N_("Leggere le proposte, con i loro prezzi"),
         "proposals:answer": N_("Accettare le proposte, che impegna a pagare, e rifiutarle"),
+        "statements:contest": N_("Contestare le righe dei conti"),
         "absences:write": N_("Segnalare le assenze"),
     },
     Role.PROVIDER: {

@@ -4,7 +4,7 @@ from flask import Response, current_app, jsonify
 from sqlmodel import col
 
 from marketplace.accounts.models import Role
-from marketplace.api import office, office_work
+from marketplace.api import family, office, office_work, work
 from marketplace.api.blueprint import blueprint
 from marketplace.api.description import describe
 from marketplace.api.schemas import Acceptance, NeedAnswer, NeedPage, ProposalAnswer, ProposalPage, Refusal
@@ -18,7 +18,7 @@ from marketplace.slots.queries import get_proposal as proposal_facts
 from marketplace.slots.queries import own_proposals, proposal_facts_of
 from marketplace.web import actor, allow, id_from, now, public
 
-__all__ = ["blueprint", "office", "office_work"]
+__all__ = ["blueprint", "family", "office", "office_work", "work"]
 
 
 @blueprint.get("/openapi.json")

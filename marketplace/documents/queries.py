@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from marketplace.documents.models import Document, DocumentKind, TaxProfile
 from marketplace.errors import NotFound
@@ -31,14 +32,21 @@ def list_documents(
     before: UUID | None = None,
 ) -> list[Document]:
     """The newest documents, of a household or of a provider where one is given, older than `before`; 200 at most."""
-    wanted = select(Document).where(Document.municipality_id == municipality_id, col(Document.kind).in_(kinds))
-    if household_id is not None:
-        wanted = wanted.where(Document.household_id == household_id)
-    if provider_id is not None:
-        wanted = wanted.where(Document.provider_id == provider_id)
+    wanted = documents_of(municipality_id, household_id=household_id, provider_id=provider_id)
+    wanted = wanted.where(col(Document.kind).in_(kinds))
     if before is not None:
         wanted = wanted.where(col(Document.id) < before)
     return list(session.exec(wanted.order_by(col(Document.id).desc()).limit(LISTED_MAX)))
+
+
+def documents_of(
+    municipality_id: str, *, household_id: UUID | None = None, provider_id: UUID | None = None
+) -> SelectOfScalar[Document]:
+    """A municipality's documents, of a household or of a provider where one is given."""
+    wanted = select(Document).where(Document.municipality_id == municipality_id)
+    if household_id is not None:
+        wanted = wanted.where(Document.household_id == household_id)
+    return wanted if provider_id is None else wanted.where(Document.provider_id == provider_id)
 
 
 def find_tax_profile(session: Session, municipality_id: str, provider_id: UUID) -> TaxProfile | None:

@@ -1,6 +1,7 @@
 """A need is posted whole from its draft, once, and only after every answer was checked."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -11,8 +12,9 @@ from uuid_utils.compat import uuid7
 
 from marketplace.accounts.models import Actor
 from marketplace.accounts.operations import record
+from marketplace.accounts.policy import get_policy
 from marketplace.errors import Conflict, NotFound, Rejected
-from marketplace.hours import GRID, days_that_fit
+from marketplace.hours import GRID, days_that_fit, merge
 from marketplace.households.models import Person
 from marketplace.households.operations import get_person
 from marketplace.needs.drafts import Wish, answers_of, find_draft, lock_draft, save_draft
@@ -86,6 +88,27 @@ def post_need(session: Session, by: Actor, now: datetime, today: date, wish: Wis
     session.add(need)
     session.delete(draft)
     record(session, by, now, "change_need" if changed else "post_need", "need", need.id)
+    session.flush()
+    return need
+
+
+def post_wish(session: Session, by: Actor, now: datetime, today: date, wish: Wish) -> Need:
+    """A program's need, posted whole; the draft in the family's browser stays as it is.
+
+    Raises NotFound for somebody else's person, Rejected for an impossible wish.
+    """
+    person = get_person(session, by, wish.person_id)
+    wish = replace(wish, windows=merge(wish.windows))
+    faults = faults_of(wish)
+    if faults:
+        raise Rejected(faults[0][1])
+    subjects = get_policy(session, by.municipality_id, today).subjects.values()
+    if wish.service == Service.TUTORING and wish.topic not in subjects:
+        raise Rejected(N_("Una delle materie non è tra quelle del Comune."), field="topic")
+    need = _new_need(by, now, wish)
+    _take(need, wish, person, today)
+    session.add(need)
+    record(session, by, now, "post_need", "need", need.id)
     session.flush()
     return need
 

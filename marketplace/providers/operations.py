@@ -137,7 +137,10 @@ def set_hours(session: Session, by: Actor, now: datetime, windows: Sequence[Mapp
 def add_offer(session: Session, by: Actor, now: datetime, terms: Terms, today: date) -> Offer:
     """One more offer; it counts from the next round. Raises BelowPayFloor, Rejected."""
     provider = get_own(session, by, lock=True)
-    floor = get_policy(session, by.municipality_id, today).pay_floor_cents_per_hour
+    policy = get_policy(session, by.municipality_id, today)
+    floor = policy.pay_floor_cents_per_hour
+    if not set(terms.topics) <= set(policy.subjects.values()):
+        raise Rejected(N_("Una delle materie non è tra quelle del Comune."), field="topics")
     if 0 < terms.rate_cents_per_hour < floor:
         raise BelowPayFloor(floor=f"{floor / 100:.2f} €".replace(".", ","))
     if terms.extra_seat_cents_per_hour > terms.rate_cents_per_hour:
@@ -178,6 +181,11 @@ def remove_offer(session: Session, by: Actor, now: datetime, offer_id: UUID) -> 
     session.delete(offer)
     record(session, by, now, "remove_offer", "provider", provider.id, service=offer.service)
     session.flush()
+
+
+def offers_of(by: Actor) -> SelectOfScalar[Offer]:
+    """The actor's own offers."""
+    return select(Offer).where(Offer.municipality_id == by.municipality_id, Offer.provider_id == by.provider_id)
 
 
 def list_offers(session: Session, provider: Provider) -> list[Offer]:

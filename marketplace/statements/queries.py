@@ -138,6 +138,15 @@ def list_statements(
     ]
 
 
+def statements_of(municipality_id: str, household_id: UUID) -> SelectOfScalar[Statement]:
+    """A household's closed statements."""
+    return select(Statement).where(
+        Statement.municipality_id == municipality_id,
+        Statement.household_id == household_id,
+        col(Statement.number).is_not(None),
+    )
+
+
 def get_statement(session: Session, municipality_id: str, household_id: UUID, month: date) -> StatementFacts:
     """A household's closed statement of a month; raises NotFound."""
     for statement, payments in list_statements(session, municipality_id, household_id):

@@ -1,6 +1,7 @@
 """Keys of one program in each role, of every scope."""
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 from sqlmodel import select
 
@@ -15,15 +16,18 @@ from tests.city import CITY
 Header = dict[str, str]
 
 
-def key_of(role: Role, email: str = "") -> Header:
-    """The header of a program of an officer, or of the city's first provider; the session sees the whole city."""
-    made = datetime.now(UTC)
-    user = add_user(db.session, made, email or f"{role.value}@example.org", role.value)
+def key_of(role: Role, household_id: UUID | None = None, made: datetime | None = None) -> Header:
+    """The header of a program of an officer, of a family, or of the city's first provider.
+
+    The session sees the whole city.
+    """
+    made = made or datetime.now(UTC)
+    user = add_user(db.session, made, f"{household_id or role.value}@example.org", role.value)
     set_scope(db.session, Scope(CITY))
     provider = db.session.exec(select(Provider).order_by(Provider.code)).first() if role == Role.PROVIDER else None
     provider_id = provider.id if provider else None
-    appoint(db.session, made, user.id, CITY, role, provider_id=provider_id)
-    by = Actor(CITY, role, user.id, provider_id=provider_id)
+    appoint(db.session, made, user.id, CITY, role, household_id=household_id, provider_id=provider_id)
+    by = Actor(CITY, role, user.id, household_id=household_id, provider_id=provider_id)
     return {"Authorization": f"Bearer {make_token(db.session, by, made, 'test', list(ROLE_SCOPES[role]), 30)[1]}"}
 
 

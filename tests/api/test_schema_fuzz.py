@@ -15,7 +15,7 @@ from tests.api.test_proposals import Keys, keys
 
 __all__ = ["keys"]
 
-EXAMPLES = 12
+EXAMPLES = 8
 load_all_checks()
 # Not told of in the description: methods that are not served; and a body that is right by its form may break a rule.
 NAMED = ("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance",
