@@ -1,5 +1,7 @@
 """Condiviso: families' needs become shared slots; `create_app` is the only place where the rooms are put together."""
 
+from datetime import UTC, datetime
+
 from flask_security import FSQLALiteUserDatastore, RoleMixin, Security
 from flask_security.utils import aware_utcnow
 from flask_wtf import CSRFProtect
@@ -7,10 +9,14 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from billing.gateway import Gateway
 from marketplace import health, metrics, pages
+from marketplace.accounts import identity_views as identity
 from marketplace.accounts import passkey_views as passkeys
 from marketplace.accounts import second_step_views as second_step
 from marketplace.accounts import token_views as tokens
 from marketplace.accounts import views as accounts
+from marketplace.accounts.federation import Federations
+from marketplace.accounts.identity import find_households_by
+from marketplace.accounts.identity_keys import make_keys
 from marketplace.accounts.models import User
 from marketplace.accounts.policy import quiet_hours
 from marketplace.accounts.signing import init_signing
@@ -45,6 +51,7 @@ from marketplace.home import views as home
 from marketplace.households import mail_views as mail
 from marketplace.households import sms_views as sms_pages
 from marketplace.households import views as households
+from marketplace.households.identities import find_by_tax_code
 from marketplace.households.inps import Inps, ask_through
 from marketplace.i18n import init_i18n
 from marketplace.intake import views as intake
@@ -82,6 +89,7 @@ ROOMS = (
     accounts,
     second_step,
     passkeys,
+    identity,
     tokens,
     places,
     households,
@@ -155,6 +163,10 @@ def create_app(settings: Settings, database_url: str) -> Application:
     quiet_by(quiet_hours)
     pay_through(gateway_of(settings))
     ask_through(Inps(settings.inps) if settings.inps else None)
+    find_households_by(find_by_tax_code)
+    if settings.identity:
+        make_keys(settings.identity.keys, datetime.now(UTC))
+        app.extensions[identity.EXTENSION] = Federations(settings.identity, settings.base_url)
     when_stopped(stop_provider)
     when_paid(issue_soon)
     return app

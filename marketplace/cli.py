@@ -145,6 +145,26 @@ def reset_second_step(email: str, reason: str, municipality: str) -> None:
         reset_second_step(db.session, datetime.now(UTC), municipality, email, reason, click.echo)
 
 
+@main.command("identity-keys")
+@click.option("--rotate", "kind", type=click.Choice(["federation", "sig", "enc"]), help="A new key, beside the others.")
+@click.option("--retire", "old", type=click.Choice(["federation", "sig", "enc"]), help="Only the newest key stays.")
+def identity_keys(kind: str | None, old: str | None) -> None:
+    """Make the keys for SPID and CIE, or change them; print the public ones that the federation has to know."""
+    import json
+
+    from marketplace.accounts import identity_keys as keys
+
+    with refusals():
+        settings, now = settings_from(), datetime.now(UTC)
+        folder = settings.identity.keys if settings.identity else settings.var / "identity"
+        found = keys.make_keys(folder, now)
+        if kind:
+            found = keys.rotate(folder, now, kind)
+        if old:
+            found = keys.retire(folder, old)
+        click.echo(json.dumps(found.published(keys.FEDERATION), indent=2))
+
+
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--keep", type=click.IntRange(1), default=7, show_default=True, help="Whole copies that stay.")

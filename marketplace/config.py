@@ -41,6 +41,7 @@ class Settings:
     log_json: bool = False
     metrics_token: str | None = None
     local_webhooks: bool = False
+    identity: "IdentitySettings | None" = None
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,30 @@ class InpsSettings:
     key_file: Path
 
 
+@dataclass(frozen=True)
+class Scheme:
+    """One federation (`way`: spid or cie): who vouches in it, by which keys (a file), and whose providers we offer."""
+
+    way: str
+    anchor: str
+    anchor_keys: Path
+    providers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class IdentitySettings:
+    """Ourselves in the federations: name, certified e-mail, the folder of our keys, the file of our trust marks."""
+
+    name: str
+    contact: str
+    keys: Path
+    trust_marks: Path | None
+    schemes: tuple[Scheme, ...]
+
+
 def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read VAR, PORT, DATABASE_URL, SECRET_KEYS, PRODUCTION, DEMO, STRIPE_*, BASE_URL, SMTP_URL, EMAIL_SENDER, PROXIES,
-    PDND_*, INPS_ISEE_URL, LOG_FORMAT, METRICS_TOKEN, LOCAL_WEBHOOKS (never in production).
+    PDND_*, INPS_ISEE_URL, LOG_FORMAT, METRICS_TOKEN, IDENTITY_*, SPID_*, CIE_*, LOCAL_WEBHOOKS (never in production).
 
     A value that cannot be raises CannotRun.
     """
@@ -97,6 +119,7 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         log_json=environment.get("LOG_FORMAT") == "json",
         metrics_token=environment.get("METRICS_TOKEN") or None,
         local_webhooks=environment.get("LOCAL_WEBHOOKS", "") not in ("", "0") and not production,
+        identity=_identity(environment, var),
     )
 
 
@@ -113,6 +136,28 @@ def _inps(environment: Mapping[str, str]) -> InpsSettings | None:
     if not all((token_url, isee_url, client_id, key_id, purpose_id, key_file)):
         return None
     return InpsSettings(token_url, isee_url, client_id, key_id, purpose_id, Path(key_file))
+
+
+def _identity(environment: Mapping[str, str], var: Path) -> IdentitySettings | None:
+    """IDENTITY_NAME, _CONTACT, _KEYS, _TRUST_MARKS, and of SPID or CIE _ANCHOR, _ANCHOR_KEYS, _PROVIDERS."""
+    schemes = []
+    for way in ("spid", "cie"):
+        anchor, keys, providers = (
+            environment.get(f"{way.upper()}_{name}", "") for name in ("ANCHOR", "ANCHOR_KEYS", "PROVIDERS")
+        )
+        if anchor and keys and providers:
+            listed = tuple(one.strip() for one in providers.split(",") if one.strip())
+            schemes.append(Scheme(way, anchor, Path(keys), listed))
+    if not schemes:
+        return None
+    marks = environment.get("IDENTITY_TRUST_MARKS")
+    return IdentitySettings(
+        name=environment.get("IDENTITY_NAME") or "Condiviso",
+        contact=environment.get("IDENTITY_CONTACT", ""),
+        keys=Path(environment.get("IDENTITY_KEYS") or var / "identity"),
+        trust_marks=Path(marks) if marks else None,
+        schemes=tuple(schemes),
+    )
 
 
 def _stand_in(var: Path, environment: Mapping[str, str]) -> str | None:

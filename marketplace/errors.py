@@ -98,5 +98,6 @@ CONFLICTS: Mapping[str, str] = {
     "extra_steps": N_("Nel frattempo l'incontro in più è cambiato. Ricarica la pagina e guarda come sta."),
     "month_closed_once": N_("Il mese è già chiuso."),
     "document_in_order": N_("Un altro documento ha già una data più avanti: riprova."),
+    "one_identity": N_("Questa identità è già di un altro account: esci ed entra con quella."),
     "settled_once": N_("Il versamento di questo mese è già registrato."),
 }

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from marketplace.accounts.identity import forget_old_questions
 from marketplace.accounts.passkeys import forget_old_challenges
 from marketplace.accounts.sessions import forget_old_sessions
 from marketplace.accounts.sign_in import forget_old_links
@@ -19,6 +20,7 @@ def forget(session: Session, municipality_id: str, now: datetime, **_: Any) -> N
     forget_old_sessions(session, now)
     forget_old_attempts(session, now)
     forget_old_challenges(session, now)
+    forget_old_questions(session, now)
 
 
 every("23 2 * * *", forget)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from flask_security.core import UserMixin
-from sqlalchemy import BigInteger, DateTime, Index, Text
+from sqlalchemy import BigInteger, DateTime, Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
@@ -167,6 +167,8 @@ class Way(StrEnum):
     LINK = "link"
     PASSWORD = "password"  # noqa: S105
     PASSKEY = "passkey"
+    SPID = "spid"
+    CIE = "cie"
     DEMO = "demo"
 
 
@@ -233,6 +235,36 @@ class Challenge(SQLModel, table=True):
     challenge_hash: bytes = Field(primary_key=True)
     browser_hash: bytes
     user_id: UUID | None = Field(default=None, foreign_key="user_account.id")
+    expires_at: datetime = Field(index=True)
+
+
+class Identity(SQLModel, table=True):
+    """Whose tax code SPID or CIE proved (global): one account a person; it is sealed, its index finds it."""
+
+    __table_args__ = (UniqueConstraint("tax_code_index", name="one_identity"),)
+
+    user_id: UUID = Field(foreign_key="user_account.id", primary_key=True)
+    tax_code: str = Field(sa_type=SealedText)
+    tax_code_index: bytes
+    proved_at: datetime
+
+
+class IdentityRequest(SQLModel, table=True):
+    """Somebody on the way to a provider and back (global): answered once, in the same browser, within its time.
+
+    With `user_id` it ties the identity to that account, without it signs in.
+    """
+
+    __tablename__ = "identity_request"
+
+    state_hash: bytes = Field(primary_key=True)
+    browser_hash: bytes
+    user_id: UUID | None = Field(default=None, foreign_key="user_account.id")
+    way: str = Field(max_length=40)
+    issuer: str = Field(max_length=300)
+    nonce: str = Field(sa_type=SealedText)
+    verifier: str = Field(sa_type=SealedText)
+    wanted: str = Field(default="", max_length=500)
     expires_at: datetime = Field(index=True)
 
 

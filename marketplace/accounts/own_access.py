@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any, Final, cast
+from uuid import UUID
 
 from flask import Response, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -26,6 +27,10 @@ CHANGES: Final = {
     "make_recovery_codes": N_("Hai fatto nuovi codici di riserva: quelli di prima non valgono più."),
     "end_sessions": N_("Hai chiuso l'accesso su tutti gli altri dispositivi."),
     "add_passkey": N_("Hai aggiunto una passkey: con quella si entra senza link e senza password."),
+    "tie_identity": N_("Hai collegato SPID o CIE: ora entri anche così."),
+    "take_up_household": N_(
+        "Una persona è entrata con SPID o CIE: ha il codice fiscale della tua famiglia e può agire per lei."
+    ),
     "remove_passkey": N_("Hai tolto una passkey: con quella non si entra più."),
 }
 NOT_YOU: Final = N_("%(what)s\n\nSe non sei stata o stato tu, apri %(url)s e avvisa subito il Comune.")
@@ -49,12 +54,17 @@ def note(action: str) -> None:
     if not by.municipality_id:
         raise Rejected(_("Qui non c'è ancora nessun Comune: prima va creato con «marketplace import»."))
     record(db.session, by, now(), action, "user_account", user.id)
+    tell_of(user, action, user.id)
+
+
+def tell_of(user: User, action: str, subject: UUID) -> None:
+    """Tell somebody by e-mail of a change that concerns how people get in."""
     tell(
         db.session,
-        by.municipality_id,
+        actor().municipality_id,
         now(),
         Recipient(user.email, user.locale),
-        key=f"{action}:{user.id}:{now().isoformat()}",
+        key=f"{action}:{user.id}:{subject}:{now().isoformat()}",
         subject=CHANGED,
         body=NOT_YOU,
         values={"what": _(CHANGES[action]), "url": url_for("second_step.access", _external=True)},

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from marketplace.accounts import passkeys, second_step, sessions
 from marketplace.accounts.forms import CodeForm, SetUpForm
+from marketplace.accounts.identity import find_identity
 from marketplace.accounts.models import User
 from marketplace.accounts.own_access import me, note, onward, private, wanted_or_home
 from marketplace.accounts.signing import signed_in_here
@@ -35,6 +36,7 @@ def access() -> ResponseReturnValue:
         codes_left=second_step.count_recovery_codes(db.session, user.id),
         passkeys=passkeys.list_passkeys(db.session, user.id),
         is_compulsory=second_step.is_compulsory(db.session, user.id),
+        identity=find_identity(db.session, user.id),
     )
 
 

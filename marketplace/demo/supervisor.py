@@ -18,7 +18,7 @@ from marketplace import create_app
 from marketplace.accounts.models import Municipality
 from marketplace.config import Settings
 from marketplace.db import db
-from marketplace.demo import inps
+from marketplace.demo import identity, inps
 from marketplace.demo.city import REGGIO_EMILIA
 from marketplace.demo.history import make_demo
 from marketplace.demo.payments.seed import save_ways_to_pay
@@ -61,6 +61,7 @@ def run(settings: Settings, say: Say) -> None:
                     Child("worker", lambda: work_for_ever(app, installation.app_url)),
                     Child("payments", lambda: stand_in_for_payments(settings)),
                     Child("inps", lambda: stand_in_for_inps(settings)),
+                    Child("identity", lambda: stand_in_for_identity(settings)),
                 ],
                 settings.var / "log",
             )
@@ -82,14 +83,16 @@ def make_city_once(app: Application, say: Say) -> None:
             make_demo(db.session, datetime.now(UTC), say)
             save_ways_to_pay(db.session, app.config["SETTINGS"].var, REGGIO_EMILIA)
             inps.write_known(db.session, app.config["SETTINGS"].var, REGGIO_EMILIA)
+            identity.write_known(db.session, app.config["SETTINGS"].var, REGGIO_EMILIA)
         db.session.close()
         db.engine.dispose()  # connections may not be shared with the processes that are forked next
 
 
 def with_stand_ins(settings: Settings) -> Settings:
     """The same installation as a demo: payments go to the local double, mail stays here."""
-    with bind(0) as free, bind(0) as another:
-        payments_port, inps_port = free.getsockname()[1], another.getsockname()[1]
+    with bind(0) as free, bind(0) as another, bind(0) as third:
+        payments_port, inps_port, identity_port = (one.getsockname()[1] for one in (free, another, third))
+    identity.anchor_key(settings.var)
     return dataclasses.replace(
         settings,
         demo=True,
@@ -99,6 +102,7 @@ def with_stand_ins(settings: Settings) -> Settings:
         stripe_base_address=f"http://127.0.0.1:{payments_port}",
         base_url=f"http://127.0.0.1:{settings.port}",
         inps=inps.settings_of(settings.var, inps_port),
+        identity=identity.settings_of(settings.var, f"http://127.0.0.1:{identity_port}"),
     )
 
 
@@ -117,6 +121,12 @@ def stand_in_for_inps(settings: Settings) -> None:
     """Run INPS's double in this process."""
     assert settings.inps is not None
     inps.serve(settings.inps)
+
+
+def stand_in_for_identity(settings: Settings) -> None:
+    """Run the double of SPID and CIE in this process."""
+    assert settings.identity is not None
+    identity.serve(settings.identity, settings.var)
 
 
 def _wait_until_ready(settings: Settings, tree: Tree, say: Say) -> None:

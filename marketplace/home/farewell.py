@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
+from marketplace.accounts.identity import remove_identity
 from marketplace.accounts.models import Actor, ApiToken, Appointment, Municipality, Role, User
 from marketplace.accounts.operations import record
 from marketplace.accounts.passkeys import remove_passkeys
@@ -317,6 +318,7 @@ def _close_account(session: Session, now: datetime, user: User) -> None:
     end_sessions(session, now, user.id)
     take_away(session, user.id)
     remove_passkeys(session, user.id)
+    remove_identity(session, user.id)
     user = session.get_one(User, user.id)
     user.email, user.name, user.password, user.active = f"{user.id}@{ENDED_DOMAIN}", "", None, False
     session.flush()

@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 from uuid_utils.compat import uuid7
 
+from marketplace.accounts.identity import is_proved
 from marketplace.accounts.models import Actor, Appointment, Role, User
 from marketplace.accounts.operations import record
 from marketplace.accounts.sign_in import appoint
@@ -78,8 +79,8 @@ def _join(session: Session, by: Actor, user: User, applicant: Applicant) -> Hous
         ).first()
     if found is None:
         return None
-    proved = user.confirmed_at is not None and (found.email or "").casefold() == user.email.casefold()
-    if not proved:
+    is_reached = user.confirmed_at is not None and (found.email or "").casefold() == user.email.casefold()
+    if not is_reached and not is_proved(session, user.id, applicant.tax_code):
         raise AlreadyRegistered
     set_scope(session, Scope(by.municipality_id, found.id))
     return found
