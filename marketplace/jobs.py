@@ -34,6 +34,7 @@ ROOMS = (
     "marketplace.statements.operations",
     "marketplace.statements.events",
     "marketplace.statements.nightly",
+    "marketplace.statements.reminders",
     "marketplace.statements.give_backs",
     "marketplace.documents.operations",
     "marketplace.intake.uploads",

@@ -1,6 +1,6 @@
 """With the days slots begin, run and end, and who has left is out: each step once, whenever it is looked for."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlmodel import Session, col, func, select
 
@@ -11,11 +11,9 @@ from marketplace.slots.calendar import local_day
 from marketplace.slots.extras import advance_extras
 from marketplace.slots.group import price_group
 from marketplace.slots.models import Meeting, MeetingState, Membership, Proposal, ProposalState, Slot, SlotState
-from marketplace.slots.notices import tell_proposals
+from marketplace.slots.reminders import remind
 from marketplace.slots.settlement import STANDING, circle_of, lock_slots, settle
 from marketplace.slots.substitutes import end_searches
-
-REMIND_BEFORE, REMIND_AFTER = timedelta(hours=24), timedelta(hours=12)
 
 
 def advance(session: Session, now: datetime, municipality_id: str) -> None:
@@ -29,7 +27,7 @@ def advance(session: Session, now: datetime, municipality_id: str) -> None:
         session.commit()
     _part(session, now, municipality_id)
     session.commit()
-    _remind(session, now, municipality_id)
+    remind(session, now, municipality_id)
     session.commit()
     end_searches(session, now, municipality_id)
     session.commit()
@@ -37,18 +35,6 @@ def advance(session: Session, now: datetime, municipality_id: str) -> None:
     session.commit()
     _begin_and_end(session, now, municipality_id)
     session.commit()
-
-
-def _remind(session: Session, now: datetime, municipality_id: str) -> None:
-    """A day before the deadline, those who have not answered are reminded, once."""
-    soon = session.exec(
-        select(Proposal)
-        .where(Proposal.municipality_id == municipality_id, Proposal.state == ProposalState.PROPOSED)
-        .where(col(Proposal.deadline).between(now, now + REMIND_BEFORE))
-        .where(col(Proposal.created_at) < now - REMIND_AFTER)
-        .order_by(col(Proposal.id))
-    ).all()
-    tell_proposals(session, now, soon, again=True)
 
 
 def _part(session: Session, now: datetime, municipality_id: str) -> None:

@@ -8,6 +8,7 @@ from babel.dates import format_date, format_datetime
 from sqlmodel import Session
 
 from marketplace.households.addresses import addresses_of
+from marketplace.messages.models import Kind
 from marketplace.messages.operations import Recipient, link_to, tell
 from marketplace.providers.addresses import addresses_of_provider
 from marketplace.providers.models import Provider
@@ -109,4 +110,13 @@ def _tell(
         "join": format_datetime(extra.join_until.astimezone(ROME), MOMENT, locale=to.locale),
         "url": link_to(path),
     }
-    tell(session, extra.municipality_id, now, to, f"extra {what} {extra.id} {to.address}"[:200], *words, values)
+    tell(
+        session,
+        extra.municipality_id,
+        now,
+        to,
+        f"extra {what} {extra.id} {to.mark}"[:200],
+        *words,
+        values,
+        kind=Kind.TIMELY,
+    )
