@@ -11,7 +11,7 @@ from marketplace.accounts.models import Actor
 from marketplace.errors import NotFound
 from marketplace.slots.calendar import local_day
 from marketplace.slots.extra_models import ExtraSeat, ExtraSession, ExtraState, SeatState
-from marketplace.slots.extras import shares_of
+from marketplace.slots.extra_prices import shares_of
 from marketplace.slots.facts import SlotFacts, may_act_for, read_slots
 from marketplace.slots.models import Membership, ProposalState, Slot, SlotState
 from marketplace.slots.queries import ProposalFacts, ProposedSession

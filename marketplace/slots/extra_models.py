@@ -59,12 +59,16 @@ class SeatState(StrEnum):
 
 
 class ExtraSeat(Row, table=True):
-    """A member's consent to an extra session: it pays at most `cap_cents`, what the session costs it alone."""
+    """A member's consent to an extra session: it pays at most `cap_cents`, what the session costs it alone.
+
+    `instead_of`: the slot's own meeting from which the asker stays away once the provider has said yes.
+    """
 
     __tablename__ = "extra_seat"
     __table_args__ = (
         refers("extra_session", "extra_id"),
         refers("membership"),
+        refers("meeting", "instead_of"),
         refers("household"),
         UniqueConstraint("municipality_id", "extra_id", "membership_id", name="one_extra_seat"),
         check("extra_seat_counts", "seats > 0 and cap_cents >= 0"),
@@ -77,3 +81,4 @@ class ExtraSeat(Row, table=True):
     cap_cents: int = cents()
     state: SeatState = Field(default=SeatState.TAKEN, sa_type=choice(SeatState))
     created_at: datetime
+    instead_of: UUID | None = None

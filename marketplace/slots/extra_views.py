@@ -9,9 +9,9 @@ from marketplace.accounts.policy import get_policy
 from marketplace.db import db
 from marketplace.errors import Conflict, Rejected
 from marketplace.filters import subject_words
-from marketplace.slots import extra_facts, extras, queries
+from marketplace.slots import extra_facts, extra_prices, extras, queries
 from marketplace.slots.forms import ExtraForm, SeatForm
-from marketplace.slots.models import Slot
+from marketplace.slots.models import Membership, Slot
 from marketplace.web import actor, allow, id_from, now, today
 
 blueprint = Blueprint("extras", __name__)
@@ -23,17 +23,21 @@ def ask(slot_id: str) -> ResponseReturnValue:
     """First the day and the hours, then the price, then the tap that asks."""
     _proposal, mine = queries.get_own_session(db.session, actor(), id_from(slot_id))
     form, seen = ExtraForm(), SeatForm()
-    quote = None
+    instead_of = id_from(request.args["invece"]) if "invece" in request.args else None
+    quote, missed = None, None
+    if instead_of is not None:
+        place = db.session.get_one(Membership, (actor().municipality_id, mine.membership_id))
+        missed = extra_prices.quote_absence(db.session, now(), place, instead_of)
     if form.validate_on_submit():
         wanted = (mine.membership_id, form.held_on.data, form.hours())
         try:
-            quote = extras.quote_extra(db.session, actor(), now(), *wanted)
+            quote = extra_prices.quote_extra(db.session, actor(), now(), *wanted, instead_of)
         except Rejected as refusal:
             fields = {one.name: one for one in form}
             field = fields.get(refusal.field, form.held_on)
             field.errors = [*field.errors, _(refusal.message, **refusal.values)]
         if quote is not None and "chiedi" in request.form and seen.validate():
-            made = extras.ask_extra(db.session, actor(), now(), *wanted, seen.cap_cents.data)
+            made = extras.ask_extra(db.session, actor(), now(), *wanted, seen.cap_cents.data, instead_of)
             flash(_("Chiesto. Il professionista risponde entro un giorno: fino ad allora non paghi niente."), "success")
             return redirect(url_for("extras.show", extra_id=made.id), code=303)
     slot = db.session.get_one(Slot, (actor().municipality_id, mine.slot.slot_id))
@@ -42,6 +46,7 @@ def ask(slot_id: str) -> ResponseReturnValue:
         mine=mine,
         form=form,
         quote=quote,
+        missed=missed,
         is_shared=slot.mode != "round",
         subjects=subjects(),
     )

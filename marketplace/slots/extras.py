@@ -6,101 +6,40 @@ any meeting.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import Range
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
-from billing.split import split_slot
 from marketplace.accounts.models import Actor, Role
 from marketplace.accounts.operations import record
-from marketplace.accounts.policy import get_policy
-from marketplace.errors import Conflict, NotFound, Rejected
+from marketplace.errors import Conflict, NotFound
 from marketplace.places.models import Venue
-from marketplace.slots.calendar import get_calendar, instant, local_day
+from marketplace.slots.calendar import instant
 from marketplace.slots.extra_models import ExtraSeat, ExtraSession, ExtraState, SeatState
 from marketplace.slots.extra_notices import tell_answered, tell_asked, tell_invited, tell_off
+from marketplace.slots.extra_prices import (
+    HAPPENING,
+    NO_ROOM,
+    get_place,
+    quote_extra,
+    refuse_unless_possible,
+    shares_of,
+)
 from marketplace.slots.extra_seats import end_empty
 from marketplace.slots.facts import may_act_for
-from marketplace.slots.models import Meeting, MeetingState, Membership, PlaceKind, Proposal, ProposalState, Slot
+from marketplace.slots.meetings import report_absence
+from marketplace.slots.models import Meeting, MeetingState, Membership, ProposalState, Slot
 from marketplace.slots.settlement import STANDING, lock_slots
 from marketplace.slots.venue_room import has_room
 from marketplace.words import N_
 
-ANSWER_WITHIN = timedelta(hours=24)
-JOIN_FOR = timedelta(hours=24)
-MINUTES_MIN, MINUTES_MAX = 30, 240
-HAPPENING = (MeetingState.SCHEDULED, MeetingState.HELD)
-TOO_SOON = N_("È troppo presto: scegli un giorno dal %(day)s in poi, così tutti fanno in tempo a rispondere.")
-NOT_THAT_DAY = N_("Quel giorno il gruppo non può: è festa, o è dopo la fine degli incontri. Scegli un altro giorno.")
-NOT_THOSE_HOURS = N_("Scegli da mezz'ora a quattro ore, nello stesso giorno.")
-PROVIDER_BUSY = N_("A quell'ora il professionista ha già un incontro. Scegli un altro orario.")
-NO_ROOM = N_("A quell'ora il luogo del gruppo è chiuso, o è pieno. Scegli un altro orario.")
-HOST_ALONE = N_("Vi trovate a casa di una famiglia: un incontro in più lo può chiedere solo lei.")
 CHANGED_PRICE = N_("Il prezzo non è quello che hai visto. Ricarica la pagina e rileggilo.")
 TOO_LATE = N_("Il tempo per rispondere è scaduto.")
 OVER = N_("Questo incontro in più non è più aperto. Ricarica la pagina e guarda come sta.")
 NOT_TOGETHER = N_("Il professionista va di casa in casa: un incontro in più è di una famiglia sola.")
 NO_CHEAPER = N_("Con un posto in più qualcuno pagherebbe più del suo tetto: non si può.")
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """What an extra session would cost a member: `alone_cents` is the most; `shares` falls with the seats of all."""
-
-    membership_id: UUID
-    held_on: date
-    start_minute: int
-    end_minute: int
-    alone_cents: int
-    shares: tuple[tuple[int, int], ...]
-    answer_by: datetime
-    join_until: datetime
-
-
-def shares_of(slot: Slot, hours: tuple[int, int], seats: Sequence[int]) -> list[int]:
-    """Each one's share of an extra session of `hours` (local minutes), by the seats that each takes."""
-    return split_slot(
-        slot.rate_cents_per_hour,
-        slot.extra_seat_cents_per_hour,
-        slot.venue_cents_per_hour,
-        slot.minutes_min,
-        [(*hours, own) for own in seats],
-    )[1]
-
-
-def quote_extra(
-    session: Session, by: Actor, now: datetime, membership_id: UUID, held_on: date, hours: tuple[int, int]
-) -> Quote:
-    """The price of one more session on a day, from one local minute to another, before it is asked for.
-
-    NotFound for another's place; Rejected where it cannot be: the reason says what to change.
-    """
-    member, slot = _get_place(session, by, now, membership_id, held_on)
-    if slot.host_need_id is not None and slot.host_need_id != member.need_id:
-        raise Rejected(HOST_ALONE)
-    start, end = hours
-    if not (start >= 0 and end <= 24 * 60 and MINUTES_MIN <= end - start <= MINUTES_MAX):
-        raise Rejected(NOT_THOSE_HOURS, field="end")
-    notice = timedelta(hours=get_policy(session, by.municipality_id, held_on).absence_notice_hours)
-    earliest = now + ANSWER_WITHIN + JOIN_FOR + notice
-    if instant(held_on, start) < earliest:
-        raise Rejected(TOO_SOON, field="held_on", day=f"{local_day(earliest) + timedelta(days=1):%d/%m}")
-    _refuse_unless_possible(session, slot, held_on, hours, member.seats)
-    rest = slot.seats_limit - member.seats if slot.mode != "round" else 0
-    shares = [(member.seats + more, shares_of(slot, hours, [member.seats, *[1] * more])[0]) for more in range(rest + 1)]
-    return Quote(
-        member.id,
-        held_on,
-        start,
-        end,
-        shares[0][1],
-        tuple(shares),
-        answer_by=now + ANSWER_WITHIN,
-        join_until=instant(held_on, start) - notice,
-    )
 
 
 def ask_extra(
@@ -111,13 +50,14 @@ def ask_extra(
     held_on: date,
     hours: tuple[int, int],
     cap_cents: int,
+    instead_of: UUID | None = None,
 ) -> ExtraSession:
     """Ask the provider for one more session, for at most `cap_cents` (`Quote.alone_cents`, as it was shown).
 
     The same asked again is given back as it is. Errors as in `quote_extra`; Conflict for another price, or where
     somebody else of the group has asked for that day.
     """
-    quote = quote_extra(session, by, now, membership_id, held_on, hours)
+    quote = quote_extra(session, by, now, membership_id, held_on, hours, instead_of)
     member = session.get_one(Membership, (by.municipality_id, membership_id))
     if quote.alone_cents != cap_cents:
         raise Conflict(CHANGED_PRICE)
@@ -147,7 +87,8 @@ def ask_extra(
     )
     session.add(extra)
     session.flush()
-    _take_seat(session, now, extra, member, cap_cents)
+    _take_seat(session, now, extra, member, cap_cents).instead_of = instead_of
+    session.flush()
     record(session, by, now, "ask_extra", "extra_session", extra.id, cap_cents=cap_cents)
     tell_asked(session, now, extra, session.get_one(Slot, (by.municipality_id, member.slot_id)))
     return extra
@@ -175,7 +116,7 @@ def answer_extra(session: Session, by: Actor, now: datetime, extra_id: UUID, acc
         if slot.venue_id is not None:  # one comes into a venue at a time
             session.get_one(Venue, (by.municipality_id, slot.venue_id), with_for_update=True)
         seats = [seat.seats for seat, _ in _list_seats(session, extra)]
-        _refuse_unless_possible(session, slot, extra.held_on, hours, sum(seats))
+        refuse_unless_possible(session, slot, extra.held_on, hours, sum(seats))
         session.add(
             Meeting(
                 municipality_id=by.municipality_id,
@@ -186,6 +127,7 @@ def answer_extra(session: Session, by: Actor, now: datetime, extra_id: UUID, acc
                 extra_id=extra.id,
             )
         )
+        _stay_away(session, extra)
     extra.state = answer
     session.flush()
     record(session, by, now, "answer_extra", "extra_session", extra.id, accept=accept)
@@ -193,6 +135,15 @@ def answer_extra(session: Session, by: Actor, now: datetime, extra_id: UUID, acc
     if accept and slot.mode != "round":
         tell_invited(session, now, extra, _list_others(session, extra))
     return extra
+
+
+def _stay_away(session: Session, extra: ExtraSession) -> None:
+    """The asker's absence from the meeting that it gives up for this one counts as of when it asked."""
+    family = Actor(extra.municipality_id, Role.FAMILY, household_id=extra.household_id)
+    for seat, _ in _list_seats(session, extra):
+        meeting = session.get(Meeting, (extra.municipality_id, seat.instead_of)) if seat.instead_of else None
+        if meeting is not None and meeting.state == MeetingState.SCHEDULED:
+            report_absence(session, family, extra.created_at, meeting.id, seat.membership_id)
 
 
 def join_extra(
@@ -204,7 +155,7 @@ def join_extra(
     many is refused by the database.
     """
     extra = _lock_extra(session, by, extra_id)
-    member, slot = _get_place(session, by, now, membership_id, extra.held_on)
+    member, slot = get_place(session, by, now, membership_id, extra.held_on)
     if member.slot_id != extra.slot_id:
         raise NotFound
     _refuse_unless_joinable(slot, extra, now)
@@ -292,43 +243,6 @@ def advance_extras(session: Session, now: datetime, municipality_id: str) -> Non
     session.flush()
 
 
-def _get_place(
-    session: Session, by: Actor, now: datetime, membership_id: UUID, held_on: date
-) -> tuple[Membership, Slot]:
-    """The actor's place in a slot that stands, if it counts on a day to come."""
-    member = session.get(Membership, (by.municipality_id, membership_id))
-    if member is None or not may_act_for(by, member.household_id) or member.state != ProposalState.CONFIRMED:
-        raise NotFound
-    slot = session.get_one(Slot, (by.municipality_id, member.slot_id))
-    proposal = session.get_one(Proposal, (by.municipality_id, member.proposal_id))
-    if slot.state not in STANDING:
-        raise NotFound
-    has_left = proposal.left_on is not None and proposal.left_on <= held_on
-    if held_on <= local_day(now) or held_on < (member.first_date or slot.first_date) or has_left:
-        raise Rejected(NOT_THAT_DAY, field="held_on")
-    return member, slot
-
-
-def _refuse_unless_possible(session: Session, slot: Slot, day: date, hours: tuple[int, int], seats: int) -> None:
-    if day > slot.last_date or get_calendar(session, slot.municipality_id).is_closed(day, slot.service):
-        raise Rejected(NOT_THAT_DAY, field="held_on")
-    during = Range(*(instant(day, minute) for minute in hours), bounds="[)")
-    busy = session.exec(
-        select(func.count())
-        .select_from(Meeting)
-        .where(
-            Meeting.municipality_id == slot.municipality_id,
-            Meeting.provider_id == slot.provider_id,
-            col(Meeting.state).in_(HAPPENING),
-            col(Meeting.during).op("&&")(during),
-        )
-    ).one()
-    if busy:
-        raise Rejected(PROVIDER_BUSY, field="start")
-    if slot.place == PlaceKind.VENUE and not has_room(session, slot, day, hours, seats):
-        raise Rejected(NO_ROOM, field="start")
-
-
 def _refuse_unless_joinable(slot: Slot, extra: ExtraSession, now: datetime) -> None:
     if slot.mode == "round":
         raise Conflict(NOT_TOGETHER)
@@ -364,7 +278,7 @@ def _take_seat(session: Session, now: datetime, extra: ExtraSession, member: Mem
             cap_cents=cap_cents,
             created_at=now,
         )
-    seat.state, seat.cap_cents = SeatState.TAKEN, cap_cents
+    seat.state, seat.cap_cents, seat.instead_of = SeatState.TAKEN, cap_cents, None
     session.add(seat)
     session.flush()
     return seat

@@ -16,7 +16,16 @@ from marketplace.errors import Conflict, NotFound, Rejected
 from marketplace.filters import subject_words
 from marketplace.households.operations import get_household, get_person
 from marketplace.needs.operations import get_need
-from marketplace.slots import agenda, answer_links, extra_facts, leaving, operations, queries, subscriptions
+from marketplace.slots import (
+    agenda,
+    answer_links,
+    extra_facts,
+    extra_prices,
+    leaving,
+    operations,
+    queries,
+    subscriptions,
+)
 from marketplace.slots import meetings as meetings_of
 from marketplace.slots.agenda import MeetingFacts
 from marketplace.slots.feed import calendar_of
@@ -228,7 +237,13 @@ def report_absence(meeting_id: str, membership_id: str) -> ResponseReturnValue:
     notice = timedelta(hours=policy().absence_notice_hours)
     in_time = meeting.may_be_refused or now() <= meeting.starts_at - notice
     return render_template(
-        "slots/absence.html", meeting=meeting, form=form, in_time=in_time, policy=policy(), subjects=subjects()
+        "slots/absence.html",
+        meeting=meeting,
+        form=form,
+        in_time=in_time,
+        can_swap=meeting.starts_at > now() + extra_prices.ANSWER_WITHIN,
+        policy=policy(),
+        subjects=subjects(),
     )
 
 

@@ -2,14 +2,17 @@
 
 import re
 
+from sqlmodel import select
+
 from marketplace.accounts.models import Actor, Role
 from marketplace.accounts.sign_in import add_user, appoint
 from marketplace.db import Scope, db, set_scope
+from marketplace.slots.models import Meeting
 from marketplace.slots.operations import accept_proposal, answer_slot
 from marketplace.slots.settlement import settle
 from tests.city import CITY, NOW, family_of, membership_of, proposal_of, provider_of, the_slot
 from tests.families import sign_in
-from tests.slots.test_views import CODES, clock, group
+from tests.slots.test_views import CODES, clock, confirm, group
 
 __all__ = ["clock", "group"]
 
@@ -66,3 +69,20 @@ def test_a_family_sees_the_price_asks_and_another_joins_by_consent(app, client, 
     out = re.search(r'action="([^"]+/esci)"', bice.get(extra).text)[1]
     assert bice.post(out).status_code == 303
     assert "Incontro in più" not in bice.get("/calendario").text
+
+
+def test_who_cannot_come_sees_what_another_day_costs_before_sending(app, client, group):
+    slot_id = confirm(app)
+    with app.app_context():
+        set_scope(db.session, Scope(CITY))
+        mine = membership_of(db.session, "n1").id
+        meeting_id = db.session.exec(select(Meeting.id).order_by(Meeting.during)).first()
+    page = client.get(f"/calendario/{meeting_id}/{mine}/assenza").text
+    assert "Preferisci venire un altro giorno?" in page
+    path = f"/gruppi/{slot_id}/incontro-in-piu?invece={meeting_id}"
+    wanted = {"held_on": "2026-12-04", "start": "15:00", "end": "16:00"}
+    shown = client.post(path, data=wanted).text
+    assert "Invece di martedì 1 dicembre 2026" in shown
+    assert "incontro non lo paghi." in shown
+    assert "Paghi al massimo 20,00" in shown
+    assert client.post(path, data={**wanted, "cap_cents": "2000", "chiedi": "1"}).status_code == 303

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from random import Random
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,32 +10,24 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlmodel import Session, col, select
 
-from marketplace.accounts.models import Actor, Role
+from marketplace.accounts.models import Actor, PolicyVersion, Role
 from marketplace.db import NOBODY, Scope, db, seeing
-from marketplace.errors import Conflict, MarketplaceError, NotFound, Rejected
+from marketplace.errors import Conflict, NotFound, Rejected
 from marketplace.home.own_data import own_data
 from marketplace.messages.models import Message
 from marketplace.places.models import CalendarEntry, CalendarKind, Venue
 from marketplace.slots.advancing import advance
-from marketplace.slots.agenda import get_provider_meeting, list_household_meetings
+from marketplace.slots.agenda import get_provider_meeting, list_household_meetings, read_presence
 from marketplace.slots.extra_facts import get_extra, list_asked, list_extras
 from marketplace.slots.extra_models import ExtraSeat, ExtraSession, ExtraState, SeatState
-from marketplace.slots.extras import (
-    advance_extras,
-    answer_extra,
-    ask_extra,
-    join_extra,
-    quote_extra,
-    shares_of,
-    step_out,
-)
+from marketplace.slots.extra_prices import quote_absence, quote_extra
+from marketplace.slots.extras import answer_extra, ask_extra, join_extra, step_out
 from marketplace.slots.feed import event_of
 from marketplace.slots.leaving import leave_slot
-from marketplace.slots.meetings import cancel_meeting, expected_members, record_attendance, report_absence
+from marketplace.slots.meetings import cancel_meeting, expected_members, report_absence
 from marketplace.slots.models import Meeting, MeetingState, Presence, Slot
 from marketplace.slots.moving import list_days
 from marketplace.slots.substitutes import seek_for_days, seek_substitute
-from marketplace.statements.bills import iter_unbilled
 from tests.city import CITY, NOW, Group, add_need, family_of, found_city, membership_of, proposal_of, proposed, the_slot
 from tests.city import provider_of as teacher_of
 from tests.slots.conftest import Confirm
@@ -280,82 +271,49 @@ def test_the_database_itself_refuses_what_no_page_offers(group: Session, wrong: 
         group.connection().execute(text(wrong))
 
 
-class Story:
-    """A history of asks, answers, joins and withdrawals, some of them not allowed."""
-
-    def __init__(self, session: Session, seed: int) -> None:
-        self.session, self.random = session, Random(seed)
-        self.slot, self.now = the_slot(session), NOW
-        self.slot.extra_seat_cents_per_hour = self.random.choice([0, 300, 2000, 2001, 4000])
-        self.slot.rate_cents_per_hour = self.random.choice([1800, 1777, 1])
-        self.slot.seats_limit = self.random.choice([3, 4, 5])
-        session.flush()
-
-    def step(self) -> None:
-        code = self.random.choice(CODES)
-        by, mine = family(self.session, code), place(self.session, code)
-        alone = shares_of(self.slot, HOURS, [membership_of(self.session, code).seats])[0]
-        extras = self.session.exec(select(ExtraSession.id)).all()
-        deed = self.random.choice(["ask", "yes", "no", "join", "join", "join", "out", "wait", "leave"])
-        if deed == "ask" or not extras:
-            ask_extra(self.session, by, self.now, mine, FRIDAY, HOURS, alone)
-        elif deed in ("yes", "no"):
-            answer_extra(self.session, teacher_of(self.slot), self.now, self.random.choice(extras), deed == "yes")
-        elif deed == "join":
-            join_extra(self.session, by, self.now, self.random.choice(extras), mine, alone)
-        elif deed == "out":
-            step_out(self.session, by, self.now, self.random.choice(extras), mine)
-        elif deed == "wait":
-            self.now += timedelta(hours=self.random.choice([1, 12, 30]))
-            advance_extras(self.session, self.now, CITY)
-        elif self.random.random() < 0.1:
-            leave_slot(self.session, by, self.now, proposal_of(self.session, code).id)
-
-    def check_seats(self) -> None:
-        for extra in self.session.exec(select(ExtraSession)).all():
-            seats = self.session.exec(select(ExtraSeat).where(ExtraSeat.extra_id == extra.id)).all()
-            taken = [one for one in seats if one.state == SeatState.TAKEN]
-            assert sum(one.seats for one in taken) <= self.slot.seats_limit
-            meetings = self.session.exec(select(Meeting).where(Meeting.extra_id == extra.id)).all()
-            assert len(meetings) == (extra.state in (ExtraState.ACCEPTED, ExtraState.HELD)) or (
-                extra.state == ExtraState.WITHDRAWN and all(one.state not in ("scheduled", "held") for one in meetings)
-            )
-            if extra.state == ExtraState.ACCEPTED:
-                assert expected_members(self.session, meetings[0]) == {one.membership_id for one in taken} != set()
-
-    def bill(self) -> None:
-        """Whoever comes or not: everybody pays within its cap, and the shares of those who count are the cost."""
-        for meeting in self.session.exec(select(Meeting).where(col(Meeting.extra_id).is_not(None))).all():
-            if meeting.state != MeetingState.SCHEDULED:
-                continue
-            there = expected_members(self.session, meeting)
-            presence = {one: self.random.choice(list(Presence)) for one in sorted(there)}
-            record_attendance(self.session, teacher_of(self.slot), meeting.ends_at, meeting.id, presence)
-            bills = iter_unbilled(self.session, CITY, date(2027, 1, 1), meeting.ends_at)
-            (bill,) = [one for one in bills if one.meeting_id == meeting.id]
-            assert bill.bill is not None
-            assert {row.membership_id for row in bill.members} == there
-            assert sum(line.share_cents for line in bill.bill.lines) == bill.bill.cost_cents
-            caps = {one.membership_id: one.cap_cents for one in self.session.exec(select(ExtraSeat))}
-            for line in bill.bill.lines:
-                assert line.share_cents == line.net_cents + line.guarantee_cents
-                assert line.net_cents <= caps[UUID(line.attendee.id)]
+def meeting_on(session: Session, day: date) -> Meeting:
+    return session.exec(select(Meeting).where(Meeting.held_on == day, col(Meeting.extra_id).is_(None))).one()
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_no_history_overfills_it_or_charges_anybody_above_its_cap(city: Session, confirm: Confirm, seed: int) -> None:
-    for code, seats in zip(CODES, (1, 2, 1), strict=True):
-        add_need(city, code, seats=seats)
-    confirm(Group(CODES))
-    story = Story(city, seed)
-    for _ in range(30):
-        try:
-            with city.begin_nested():
-                story.step()
-        except (MarketplaceError, IntegrityError):
-            city.expire_all()
-        story.check_seats()
-    story.bill()
+def test_another_day_instead_costs_what_both_cost_and_waits_for_the_yes(group: Session) -> None:
+    given_up = meeting_on(group, date(2026, 12, 1))
+    by, mine = family(group, "n1"), membership_of(group, "n1")
+    quote = quote_extra(group, by, NOW, mine.id, FRIDAY, HOURS, given_up.id)
+    assert quote.missed is not None
+    assert (quote.missed.held_on, quote.missed.most_cents, quote.alone_cents) == (given_up.held_on, 0, ALONE)
+    extra = ask_extra(group, by, NOW, mine.id, FRIDAY, HOURS, ALONE, given_up.id)
+    assert read_presence(group, CITY, [given_up.id]) == {}
+    answer_extra(group, teacher_of(the_slot(group)), NOW, extra.id, True)
+    told = read_presence(group, CITY, [given_up.id])
+    assert {key: row.presence for key, row in told.items()} == {(given_up.id, mine.id): Presence.ABSENT_NOTIFIED}
+    with pytest.raises(Conflict):
+        quote_extra(group, by, NOW, mine.id, FRIDAY + timedelta(days=7), HOURS, given_up.id)
+
+
+def test_a_late_wish_for_another_day_says_that_the_first_is_paid_too(group: Session) -> None:
+    settings = {"absence_notice_hours": 72}
+    group.add(PolicyVersion(municipality_id=CITY, valid_from=NOW.date(), settings=settings, created_at=NOW))
+    group.flush()
+    given_up = meeting_on(group, date(2026, 12, 1))
+    by, mine = family(group, "n1"), membership_of(group, "n1")
+    late = given_up.starts_at - timedelta(hours=30)
+    day = date(2026, 12, 11)
+    quote = quote_extra(group, by, late, mine.id, day, HOURS, given_up.id)
+    assert quote.missed is not None and quote.missed.most_cents == mine.cap_cents
+    extra = ask_extra(group, by, late, mine.id, day, HOURS, ALONE, given_up.id)
+    answer_extra(group, teacher_of(the_slot(group)), late, extra.id, True)
+    assert [one.presence for one in read_presence(group, CITY, [given_up.id]).values()] == [Presence.ABSENT]
+    with pytest.raises(Conflict):
+        quote_absence(group, late + timedelta(hours=7), membership_of(group, "n2"), given_up.id)
+
+
+def test_a_no_leaves_the_first_day_as_it_was_and_strangers_give_up_nothing(group: Session) -> None:
+    given_up = meeting_on(group, date(2026, 12, 1))
+    extra = ask_extra(group, family(group, "n1"), NOW, place(group, "n1"), FRIDAY, HOURS, ALONE, given_up.id)
+    answer_extra(group, teacher_of(the_slot(group)), NOW, extra.id, False)
+    assert read_presence(group, CITY, [given_up.id]) == {}
+    with pytest.raises(NotFound):
+        quote_extra(group, family(group, "n1"), NOW, place(group, "n1"), FRIDAY, HOURS, uuid4())
 
 
 @pytest.fixture
