@@ -93,6 +93,8 @@ class Application(Flask):
             return super().dispatch_request()
         g.actor = _actor_of_key() if request.blueprint == API else _find_actor()
         sign_as(db.session, g.actor)
+        if request.blueprint == API:
+            request.get_data()  # kept, before a form is looked for in it: many clients call any body a form
         if _holds_nul():
             raise Rejected
         if request.url_rule is not None:

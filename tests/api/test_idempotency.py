@@ -52,6 +52,15 @@ def test_the_same_request_has_the_same_answer_and_another_none(
         assert wrong.status_code == 422
 
 
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"])
+def test_a_body_counts_whatever_kind_the_program_calls_it(client: FlaskClient, keys: Keys, kind: str) -> None:
+    mine = the_proposal(client, keys["n1"])
+    path, header = f"/api/v1/proposals/{mine['id']}/accept", {**keys["n1"], "Idempotency-Key": "a1"}
+    first, other = (b'{"cap_cents": %d}' % (mine["cap_cents"] + more) for more in (0, 1))
+    assert client.post(path, data=first, headers=header, content_type=kind).status_code == 200
+    assert client.post(path, data=other, headers=header, content_type=kind).status_code == 422
+
+
 def test_another_programs_key_of_the_same_name_is_another(client: FlaskClient, keys: Keys) -> None:
     for who in ("n1", "n2"):
         mine = the_proposal(client, keys[who])
