@@ -66,6 +66,6 @@ def test_an_extra_session_reminds_its_provider_and_then_who_has_not_said_whether
     join_extra(group, family(group, "n2"), NOW, extra.id, place(group, "n2"), ALONE)
     for hour in (25, 3, 1):
         remind(group, extra.join_until - hour * HOUR, CITY)
-    assert reminded(group)[1:] == ["n3: vieni all'incon"]
+    assert reminded(group)[1:] == ["n3: vieni all'incont"]
     kinds = {one.kind for one in group.exec(select(Message)) if one.subject.startswith("Manca poco")}
     assert kinds == {Kind.TIMELY}
