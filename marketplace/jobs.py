@@ -36,6 +36,7 @@ ROOMS = (
     "marketplace.statements.nightly",
     "marketplace.statements.reminders",
     "marketplace.statements.give_backs",
+    "marketplace.statements.trials",
     "marketplace.documents.operations",
     "marketplace.intake.uploads",
     "marketplace.api.jobs",

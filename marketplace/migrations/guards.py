@@ -132,7 +132,9 @@ PROVIDER_SHARED = (
 # Anybody may write a row of these, and only the municipality's staff ever reads one.
 STAFF_READS = ("danger_report", "danger_answer", "complaint")
 # Nobody but the municipality's staff and its jobs writes or reads a row of these.
-STAFF_ALONE = ("upload", "uploaded_file", "bank_line", "webhook", "webhook_delivery", "mail_choice")
+STAFF_ALONE = (
+    "upload", "uploaded_file", "bank_line", "webhook", "webhook_delivery", "mail_choice", "rule_trial",
+)  # fmt: skip
 
 
 def policies(tables: list[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """What a rule would have cost on the meetings that were billed in the last year: read, never written."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -43,6 +43,20 @@ class Simulation:
     def total(self, name: str) -> int:
         """The sum of a figure over the bands."""
         return sum(getattr(band, name) for band in self.bands)
+
+    def as_data(self) -> dict[str, Any]:
+        """As JSON keeps it."""
+        return asdict(self) | {"since": self.since.isoformat(), "until": self.until.isoformat()}
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> "Simulation":
+        """From what was kept."""
+        return cls(
+            date.fromisoformat(data["since"]),
+            date.fromisoformat(data["until"]),
+            data["households"],
+            tuple(BandCost(**band) for band in data["bands"]),
+        )
 
 
 def simulate(session: Session, programme: Programme, rule: Rule, today: date) -> Simulation:

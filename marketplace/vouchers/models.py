@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Index, UniqueConstraint
-from sqlalchemy.dialects.postgresql import DATERANGE, ExcludeConstraint, Range
+from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, ExcludeConstraint, Range
 from sqlmodel import Field
 from sqlmodel._compat import SQLModelConfig
 
@@ -77,6 +77,29 @@ class ProgrammeRule(Row, table=True):
     def valid_to(self) -> date | None:
         """The day from which it counts no more; None: no end."""
         return self.during.upper
+
+
+class RuleTrial(Row, table=True):
+    """A rule that an officer tried on last year's meetings; `outcome` is what a job found, and is not found twice."""
+
+    __tablename__ = "rule_trial"
+    __table_args__ = (
+        refers("programme"),
+        Index("trial_by_programme", "municipality_id", "programme_id", "asked_at"),
+        check("trial_finished", "(outcome is null) = (finished_at is null)"),
+    )
+
+    programme_id: UUID
+    rule: dict[str, Any] = json_object()
+    asked_at: datetime
+    asked_by: UUID | None = None
+    outcome: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
+    finished_at: datetime | None = None
+
+    @property
+    def as_rule(self) -> Rule:
+        """The rule as `billing` applies it."""
+        return Rule.model_validate(self.rule)
 
 
 class HoldState(StrEnum):

@@ -1,11 +1,13 @@
 """The officer writes a rule, sees what a year would have cost, and publishes it: without JavaScript, in plain forms."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import text
 from sqlmodel import select
 
 from billing.reading import model_of
@@ -16,10 +18,11 @@ from marketplace.db import Scope, db, set_scope
 from marketplace.filters import flat_errors
 from marketplace.home import rules as pages
 from marketplace.households.models import MeansTest, MeansTestState
+from marketplace.statements import trials
 from marketplace.statements.operations import close_month
 from marketplace.statements.simulation import simulate
 from marketplace.vouchers.forms import RuleForm
-from marketplace.vouchers.models import Programme, ProgrammeRule
+from marketplace.vouchers.models import Programme, ProgrammeRule, RuleTrial
 from marketplace.web import Application
 from tests.billing.test_decisions import RAVENNA, TERAMO
 from tests.statements.world import CITY, CLOSED_AT, LONG_AGO, NOVEMBER, build
@@ -86,15 +89,25 @@ def test_a_year_is_simulated_by_band_and_never_below_what_was_paid(app: Applicat
         assert simulate(db.session, found, rule, NOVEMBER).total("meetings") == 0
 
 
-def test_the_officer_tries_a_rule_and_publishes_it(app: Application, client: FlaskClient, programme: str) -> None:
+def test_the_officer_tries_a_rule_and_publishes_it(
+    app: Application, client: FlaskClient, programme: str, work: Callable[[], None]
+) -> None:
     page = f"/comune/programmi/{programme}/regola"
     assert "Simula regola" in client.get(page).text
-    tried = client.post(page, data={**TWO_BANDS, "simula": "1"})
+    asked = client.post(page, data={**TWO_BANDS, "simula": "1"})
+    assert asked.status_code == 303
+    assert "Prova in corso" in client.get(asked.location).text
+    waits = client.get(asked.location, headers={"HX-Request": "true"})
+    assert "<h1>" not in waits.text and "every 2s" in waits.text
+    work()
+    assert client.get(asked.location, headers={"HX-Request": "true"}).headers["HX-Redirect"] == asked.location
+    tried = client.get(asked.location)
     assert tried.status_code == 200
     assert "71,00\xa0€" in tried.text and "26,00\xa0€" in tried.text
     assert "ISEE fino a 8.000,00\xa0€: la famiglia paga 1,50\xa0€ l&#39;ora." in tried.text
     early = client.post(page, data={**TWO_BANDS, "pubblica": "1", "valid_from": CLOSED_AT.date().isoformat()})
     assert early.status_code == 422 and "scegli una data da domani" in early.text
+    assert "71,00\xa0€" in early.text, "the outcome of the same rule stays beside it"
     assert client.post(page, data={**TWO_BANDS, "pubblica": "1"}).status_code == 422
     tomorrow = (CLOSED_AT.date() + timedelta(days=1)).isoformat()
     assert client.post(page, data={**TWO_BANDS, "pubblica": "1", "valid_from": tomorrow}).status_code == 303
@@ -109,6 +122,61 @@ def test_the_officer_tries_a_rule_and_publishes_it(app: Application, client: Fla
     assert 'value="8000"' in client.get(page).text
     assert client.post(f"{page}/ritira").status_code == 303
     assert client.post(f"{page}/ritira").status_code == 422, "there is none left to withdraw"
+
+
+def test_a_trial_is_asked_once_runs_again_and_keeps_its_outcome(
+    app: Application, client: FlaskClient, programme: str, work: Callable[[], None]
+) -> None:
+    page = f"/comune/programmi/{programme}/regola"
+    first, again = (client.post(page, data={**TWO_BANDS, "simula": "1"}).location for _ in range(2))
+    assert first == again, "what is being tried is not tried twice"
+    work()
+    with app.app_context():
+        set_scope(db.session, Scope(CITY))
+        trial = db.session.exec(select(RuleTrial)).one()
+        before = trials.outcome_of(trial)
+        trials.run_trial(db.session, CLOSED_AT + timedelta(days=9), CITY, trial.id)
+        assert (trial.outcome, trial.finished_at) != (None, CLOSED_AT + timedelta(days=9))
+        trial.outcome = trial.finished_at = None
+        db.session.flush()
+        trials.run_trial(db.session, CLOSED_AT + timedelta(days=9), CITY, trial.id)
+        assert trials.outcome_of(trial) == before is not None, "the year is that of the day on which it was asked"
+    assert client.post(page, data={**TWO_BANDS, "simula": "1"}).location != first, (
+        "a new one sees what was billed since"
+    )
+    assert first in client.get(page).text
+    stranger = f"/comune/programmi/{uuid4()}/prove/{first.rsplit('/', 1)[1]}"
+    assert client.get(stranger).status_code == 404
+    assert client.get(f"/comune/programmi/{programme}/prove/{uuid4()}").status_code == 404
+
+
+def test_a_trial_that_fails_is_said_to_have_failed_and_can_be_repeated(
+    app: Application,
+    client: FlaskClient,
+    programme: str,
+    work: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise ArithmeticError
+
+    where = client.post(f"/comune/programmi/{programme}/regola", data={**TWO_BANDS, "simula": "1"}).location
+    assert client.post(f"{where}/ripeti").status_code == 409
+    with monkeypatch.context() as broken:
+        broken.setattr(trials, "simulate", fail)
+        work()
+        assert "riprovo da solo" in client.get(where).text
+        for _ in range(4):
+            with app.app_context():
+                db.session.connection().execute(text("update procrastinate_jobs set scheduled_at = now()"))
+                db.session.commit()
+            work()
+    failed = client.get(where).text
+    assert "La prova non è riuscita" in failed and "every 2s" not in failed
+    assert client.post(f"{where}/ripeti").status_code == 303
+    assert "Prova in corso" in client.get(where).text
+    work()
+    assert "71,00\xa0€" in client.get(where).text
 
 
 FAULTS = (
