@@ -100,8 +100,11 @@ def answer_extra(session: Session, by: Actor, now: datetime, extra_id: UUID, acc
     The same answer twice is one. NotFound for another's; Conflict when it is too late, or something else is in the way;
     another meeting of the provider's at that time is refused by the database.
     """
+    extra = session.get(ExtraSession, (by.municipality_id, extra_id))
+    if extra is None:
+        raise NotFound
+    (slot,) = lock_slots(session, by.municipality_id, [extra.slot_id])  # before the request, as leaving does
     extra = _lock_extra(session, by, extra_id)
-    (slot,) = lock_slots(session, by.municipality_id, [extra.slot_id])
     if by.role != Role.OFFICER and (by.provider_id is None or by.provider_id != slot.provider_id):
         raise NotFound
     answer = ExtraState.ACCEPTED if accept else ExtraState.REFUSED
