@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from werkzeug.serving import make_server
 
 from marketplace.accounts.models import Role
 from marketplace.db import Scope, db, set_scope
+from marketplace.providers.models import Provider
 from marketplace.rounds.models import Round
 from marketplace.vouchers.models import Programme
 from marketplace.web import Application
@@ -28,6 +30,7 @@ def test_the_municipalitys_night_runs_as_it_stands_and_twice_is_once(
 ) -> None:
     with app.app_context():
         found_city(db.session)
+        db.session.exec(select(Provider)).one().certificate_expires = date(2099, 12, 31)
         for code in ("n1", "n2"):
             add_need(db.session, code)
         key = key_of(Role.OFFICER)["Authorization"].removeprefix("Bearer ")

@@ -1,14 +1,12 @@
 """What a family and its provider do by their programs is what they do on their pages, under the same rules."""
 
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 import pytest
 from flask.testing import FlaskClient
 from sqlmodel import select
 
-from marketplace import web
 from marketplace.accounts.models import Actor, Role
 from marketplace.db import Scope, db, set_scope
 from marketplace.needs.drafts import find_draft, save_draft
@@ -17,29 +15,13 @@ from marketplace.slots.models import Slot
 from marketplace.slots.operations import accept_proposal, answer_slot
 from marketplace.slots.settlement import settle
 from marketplace.web import Application
+from tests.api.clock import Clock, clock
 from tests.api.keys import Header, key_of
 from tests.city import CITY, NOW, Group, add_need, family_of, found_city, proposal_of, proposed, provider_of
 
+__all__ = ["clock"]
 ROOT = "/api/v1"
 CODES = ("n1", "n2")
-
-
-class Clock(datetime):
-    """The site's clock, which the tests set."""
-
-    at = NOW
-
-    @classmethod
-    def now(cls, tz: Any = None) -> datetime:
-        return cls.at
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> type[Clock]:
-    """It stands at NOW."""
-    monkeypatch.setattr(Clock, "at", NOW)
-    monkeypatch.setattr(web, "datetime", Clock)
-    return Clock
 
 
 @pytest.fixture
