@@ -73,7 +73,7 @@ from marketplace.slots import invitation_views as invitations
 from marketplace.slots import sms_views as sms_answers
 from marketplace.slots import views as slots
 from marketplace.slots.stopping import stop_provider
-from marketplace.statements import console, treasury
+from marketplace.statements import console, flow_views, treasury
 from marketplace.statements import views as statements
 from marketplace.statements.gateways import pay_through
 from marketplace.statements.payments import when_paid
@@ -108,6 +108,7 @@ ROOMS = (
     statements,
     console,
     treasury,
+    flow_views,
     documents,
     letters,
     home,

@@ -99,5 +99,6 @@ CONFLICTS: Mapping[str, str] = {
     "month_closed_once": N_("Il mese è già chiuso."),
     "document_in_order": N_("Un altro documento ha già una data più avanti: riprova."),
     "one_identity": N_("Questa identità è già di un altro account: esci ed entra con quella."),
+    "flow_once": N_("Questo flusso è già stato letto: lo trovi nell'elenco."),
     "settled_once": N_("Il versamento di questo mese è già registrato."),
 }

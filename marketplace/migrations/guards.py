@@ -133,7 +133,7 @@ PROVIDER_SHARED = (
 STAFF_READS = ("danger_report", "danger_answer", "complaint")
 # Nobody but the municipality's staff and its jobs writes or reads a row of these.
 STAFF_ALONE = (
-    "upload", "uploaded_file", "bank_line", "webhook", "webhook_delivery", "mail_choice", "rule_trial",
+    "upload", "uploaded_file", "bank_line", "webhook", "webhook_delivery", "mail_choice", "rule_trial", "pagopa_flow",
 )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from marketplace.statements.models import (
     BankRow,
     BankState,
     MonthClosing,
+    PagopaFlow,
     Payment,
     PaymentState,
     Payout,
@@ -41,6 +42,8 @@ from marketplace.statements.settlements import (
 )
 from marketplace.words import N_
 
+PAGOPA_TRANSFER = "LGPE-RIVERSAMENTO"
+"""What pagoPA writes in the transfer of a flow: /PUR/LGPE-RIVERSAMENTO/URI/<the flow's identifier>."""
 OPEN = (PaymentState.DUE, PaymentState.FAILED)
 REFUSALS = {
     "forbidden_xml": N_("Il file contiene definizioni XML che un estratto conto non ha: non lo apriamo."),
@@ -142,6 +145,33 @@ def _match(session: Session, by: Actor, now: datetime, row: BankRow) -> None:
         if row.state == BankState.MATCHED:
             return
         row.notice = ""
+    if row.why == "no_reference":
+        match_flow(session, row)
+
+
+def match_flow(session: Session, row: BankRow) -> None:
+    """pagoPA's one transfer for a flow is that flow's, once and to the cent: its payments are booked, it is not."""
+    words = row.text.upper()
+    if PAGOPA_TRANSFER not in words or row.state != BankState.UNMATCHED:
+        return
+    row.why = "waits_for_flow"
+    flows = select(PagopaFlow).where(
+        PagopaFlow.municipality_id == row.municipality_id, col(PagopaFlow.confirmed_at).is_not(None)
+    )
+    for flow in session.exec(flows.order_by(col(PagopaFlow.identifier).desc())):
+        if flow.identifier.upper() not in words:
+            continue
+        claimed = select(BankRow.id).where(
+            BankRow.municipality_id == row.municipality_id, BankRow.matched_to == f"flow:{flow.id}"
+        )
+        if session.exec(claimed).first() is not None:
+            row.why = "nothing_due"
+        elif flow.total_cents != row.cents:
+            row.why = "other_amount"
+        else:
+            row.state, row.matched_to, row.why = BankState.MATCHED, f"flow:{flow.id}", ""
+            session.flush()
+        return
 
 
 def _notices(session: Session, row: BankRow) -> Iterator[str]:

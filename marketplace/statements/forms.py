@@ -98,6 +98,15 @@ class BankFileForm(FlaskForm):
     file = FileField(_("Estratto della banca (CAMT.053 o CSV)"), validators=[FileRequired(_("Scegli un file"))])
 
 
+class FlowForm(FlaskForm):
+    """A flow of pagoPA's."""
+
+    class Meta:
+        csrf = False  # every POST is checked for the whole application
+
+    flow = FileField(_("Flusso pagoPA (XML)"), validators=[FileRequired(_("Scegli un file"))])
+
+
 STATEMENT = re.compile(r"(\d{1,6})/(\d{4})", re.ASCII)
 
 

@@ -341,6 +341,21 @@ class BankRow(Row, table=True):
     read_at: datetime
 
 
+class PagopaFlow(Row, table=True):
+    """A flow of pagoPA's as it was read: `rows` are its payments, which count once it is confirmed; staff's alone."""
+
+    __tablename__ = "pagopa_flow"
+    __table_args__ = (UniqueConstraint("municipality_id", "identifier", name="flow_once"),)
+
+    identifier: str = Field(max_length=35)
+    transfer: str = Field(max_length=35)
+    settled_on: date
+    total_cents: int = cents()
+    rows: list[dict[str, Any]] = json_list()
+    read_at: datetime
+    confirmed_at: datetime | None = None
+
+
 class BooksCheck(Row, table=True):
     """That the books were audited at an instant, and what did not agree: the first differences of `count`."""
 

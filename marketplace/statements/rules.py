@@ -266,7 +266,13 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
            from bank_line b
            left join settlement s on s.municipality_id = b.municipality_id and b.matched_to = 'settlement:' || s.id
            where b.municipality_id = :city and b.matched_to like 'settlement:%'
-             and s.paid_cents is distinct from b.cents""",
+             and s.paid_cents is distinct from b.cents
+           union all
+           select b.booked_on || ' ' || b.reference, b.cents || ' e non ' || coalesce(f.total_cents::text, 'niente')
+           from bank_line b
+           left join pagopa_flow f on f.municipality_id = b.municipality_id and b.matched_to = 'flow:' || f.id
+             and f.confirmed_at is not null
+           where b.municipality_id = :city and b.matched_to like 'flow:%' and f.total_cents is distinct from b.cents""",
     ),
     (
         N_("Un pagamento con bonifico non è quello che la banca ha"),
@@ -281,7 +287,29 @@ RULES: Final[tuple[tuple[str, str], ...]] = (
            join month_closing c on c.municipality_id = s.municipality_id and c.id = s.closing_id
            where s.municipality_id = :city and not exists (select 1 from bank_line b
                where b.municipality_id = s.municipality_id and b.matched_to = 'settlement:' || s.id)
-             and s.settled_at::date < (select max(booked_on) - 7 from bank_line b where b.municipality_id = :city)
-             and s.settled_at::date >= (select min(booked_on) from bank_line b where b.municipality_id = :city)""",
+             and s.settled_at::date < (select max(booked_on) - 7 from bank_line b
+               where b.municipality_id = :city and b.reference not like 'pagopa:%')
+             and s.settled_at::date >= (select min(booked_on) from bank_line b
+               where b.municipality_id = :city and b.reference not like 'pagopa:%')""",
+    ),
+    (
+        N_("Un pagamento di un flusso pagoPA non è tra i movimenti"),
+        """select f.identifier || ' ' || (r.row ->> 'iuv'),
+             (r.row ->> 'cents') || ' e non ' || coalesce(b.cents::text, 'niente')
+           from pagopa_flow f cross join jsonb_array_elements(f.rows) as r (row)
+           left join bank_line b on b.municipality_id = f.municipality_id and b.reference = r.row ->> 'reference'
+           where f.municipality_id = :city and f.confirmed_at is not null
+             and b.cents is distinct from (r.row ->> 'cents')::bigint""",
+    ),
+    (
+        N_("Il bonifico di un flusso pagoPA non è in banca"),
+        """select f.identifier, f.total_cents::text from pagopa_flow f
+           where f.municipality_id = :city and f.confirmed_at is not null and f.total_cents <> 0
+             and not exists (select 1 from bank_line b
+               where b.municipality_id = f.municipality_id and b.matched_to = 'flow:' || f.id)
+             and f.settled_on < (select max(booked_on) - 7 from bank_line b
+               where b.municipality_id = :city and b.reference not like 'pagopa:%')
+             and f.settled_on >= (select min(booked_on) from bank_line b
+               where b.municipality_id = :city and b.reference not like 'pagopa:%')""",
     ),
 )

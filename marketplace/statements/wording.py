@@ -52,6 +52,9 @@ UNMATCHED: Final = {
     "no_reference": N_("nessuna causale nota"),
     "nothing_due": N_("quell'estratto è già pagato, o in corso"),
     "other_amount": N_("la causale c'è, l'importo è un altro"),
+    "unknown_iuv": N_("nessun estratto ha questo avviso pagoPA"),
+    "revoked": N_("pagamento revocato: non si accredita"),
+    "waits_for_flow": N_("bonifico di pagoPA: aspetta il suo flusso"),
 }
 UNKNOWN_FAILURE: Final = N_("la banca non l'ha accettato")
 ELIDED: Final = {8, 11}  # l'otto, l'undici
