@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -356,20 +356,31 @@ def test_a_correction_is_explained_on_the_next_statement(app: Application, town:
     assert browser.get("/estratti/2026-12.pdf").status_code == 200
 
 
-def test_two_closings_at_once_close_once(app: Application, town: City, installation: Installation) -> None:
+@pytest.mark.parametrize(
+    "instants",
+    [
+        (CLOSED_AT, CLOSED_AT),
+        # One minute before the clock changes and one after it: 01:59 and 03:01, then 02:59 and 02:01.
+        (datetime(2027, 3, 28, 0, 59, tzinfo=UTC), datetime(2027, 3, 28, 1, 1, tzinfo=UTC)),
+        (datetime(2027, 10, 31, 0, 59, tzinfo=UTC), datetime(2027, 10, 31, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_two_closings_at_once_close_once_also_while_the_clock_changes(
+    app: Application, town: City, installation: Installation, instants: tuple[datetime, datetime]
+) -> None:
     engine = create_engine(installation.app_url)
     together = threading.Barrier(2)
 
-    def close_alone(_: int) -> UUID:
+    def close_alone(at: datetime) -> UUID:
         with Session(engine) as session:
             set_scope(session, Scope(CITY))
             together.wait()
-            closing = close_month(session, OFFICER, CLOSED_AT, CITY, NOVEMBER)
+            closing = close_month(session, OFFICER, at, CITY, NOVEMBER)
             session.commit()
             return closing.id
 
     with ThreadPoolExecutor(2) as both:
-        ids = set(both.map(close_alone, range(2)))
+        ids = set(both.map(close_alone, instants))
     engine.dispose()
     assert len(ids) == 1 and len(town.session.exec(select(MonthClosing)).all()) == 1
     assert list(audit(town.session, CITY)) == []
