@@ -9,7 +9,7 @@ from sqlmodel import col, select
 
 from marketplace.accounts import tokens
 from marketplace.accounts.models import Actor, ApiToken, Appointment, AuditEntry, Role, User
-from marketplace.accounts.sign_in import appoint
+from marketplace.accounts.sign_in import add_user, appoint
 from marketplace.accounts.tokens import make_token
 from marketplace.db import NOBODY, Scope, db, set_scope
 from marketplace.errors import Forbidden
@@ -258,3 +258,20 @@ def test_a_problem_is_told_in_the_language_that_the_program_accepts(
     assert answer.json["detail"] == said[language]
     assert answer.headers["Content-Language"] == language
     assert "Accept-Language" in answer.headers["Vary"]
+
+
+def test_an_officer_finds_its_keys_and_is_offered_an_officers_scopes_alone(
+    app: Application, client: FlaskClient, owner: Actor
+) -> None:
+    with app.app_context():
+        user = add_user(db.session, datetime.now(UTC), "olga@example.org", "Olga")
+        appoint(db.session, datetime.now(UTC), user.id, CITY, Role.OFFICER)
+        by = Actor(CITY, Role.OFFICER, user.id)
+        db.session.commit()
+    sign_in(client, by)
+    assert "/accesso/chiavi" in client.get("/accesso").text
+    page = client.get("/accesso/chiavi").text
+    assert set(re.findall(r'value="(\w+:\w+)"', page)) == set(tokens.scopes_of(Role.OFFICER))
+    form = {"name": "accounts", "days": "30"}
+    assert client.post("/accesso/chiavi", data={**form, "scopes": ["needs:write"]}).status_code == 422
+    assert client.post("/accesso/chiavi", data={**form, "scopes": ["months:read"]}).status_code == 303
