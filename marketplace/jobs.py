@@ -21,6 +21,7 @@ from marketplace.logs import describe, log_to_stderr
 
 ROOMS = (
     "marketplace.accounts.jobs",
+    "marketplace.accounts.looks",
     "marketplace.messages.operations",
     "marketplace.messages.digests",
     "marketplace.households.jobs",

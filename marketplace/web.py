@@ -1,6 +1,6 @@
 """Every request is one transaction by one actor; a route that does not say who may use it is used by nobody."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from typing import Any, ParamSpec, TypeVar, cast
 from uuid import UUID
@@ -13,7 +13,8 @@ from flask_security import current_user
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
-from marketplace.accounts.models import Actor, Appointment, Municipality, Role
+from marketplace.accounts.looks import note_looks
+from marketplace.accounts.models import Actor, Appointment, Municipality, Role, Shown
 from marketplace.accounts.operations import sign_as
 from marketplace.accounts.sessions import STAFF
 from marketplace.accounts.signing import GIVE, SET_UP, missing_step
@@ -34,6 +35,7 @@ ACTING = "acting"  # of the session: for which household an operator acts, why, 
 # The same for everybody: answered without asking who it is, and so without a database.
 API = "api"  # the blueprint whose callers are programs: they are known by a key, never by a cookie
 ACTORLESS = ("assets", "health", "metrics")
+LOOKLESS = ("desk", "pages", "accounts", "second_step", "passkeys")  # of these no page shows a family its data
 # Endpoints of libraries, which have no decorator of ours: static files are for all.
 LIBRARY_ENDPOINTS = ("assets.", "static")
 
@@ -104,6 +106,8 @@ class Application(Flask):
                 return refused
         try:
             response = super().dispatch_request()
+            if g.actor.on_behalf_of is not None and request.blueprint not in LOOKLESS:
+                shows(Shown.PAGES, [g.actor.on_behalf_of])
             db.session.commit()
         except IntegrityError as error:
             db.session.rollback()
@@ -264,6 +268,14 @@ def _municipality_of_host() -> str:
 def actor() -> Actor:
     """Who makes this request."""
     return cast(Actor, g.actor)
+
+
+def shows(shown: Shown, households: Iterable[UUID | None]) -> None:
+    """This request shows data of these families; if it is the staff's, that is put on record for them to read.
+
+    Every view that puts a family's name, address or numbers before the staff calls this: a test walks all of them.
+    """
+    note_looks(db.session, actor(), now(), shown, households)
 
 
 def client_address() -> str:

@@ -25,6 +25,7 @@ from marketplace.web import FIRST_STEP, LIBRARY_ENDPOINTS, PUBLIC, SIGNED_IN, Ap
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 ELSEWHERE = "006003"
 WRITES = ("insert", "update", "delete", "truncate")
+ON_RECORD = ("INSERT INTO attempts", "INSERT INTO look ")  # that somebody asked, that the staff saw a family's data
 
 
 @pytest.fixture
@@ -135,7 +136,7 @@ def writes(app: Application, people: dict[str, str]) -> Iterator[list[str]]:
     seen: list[str] = []
 
     def watch(connection: object, cursor: object, statement: str, *others: object) -> None:
-        if statement.lstrip().lower().startswith(WRITES) and not statement.startswith("INSERT INTO attempts"):
+        if statement.lstrip().lower().startswith(WRITES) and not statement.startswith(ON_RECORD):
             seen.append(statement)
 
     with app.app_context():

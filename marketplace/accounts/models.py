@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, DateTime, Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
-from marketplace.db import Row, check, choice, json_list, json_object
+from marketplace.db import Row, check, choice, json_list, json_object, refers
 from marketplace.sealed import SealedText
 
 
@@ -141,6 +141,37 @@ class StateChange(Row, table=True):
     role: str | None = None
     on_behalf_of: UUID | None = None
     reason: str | None = None
+
+
+class Shown(StrEnum):
+    """What of a family somebody of the staff was shown; each page that shows it has its reason (accounts/looks.py)."""
+
+    PAGES = "pages"
+    CONTACTS = "contacts"
+    MEANS_TEST = "means_test"
+    RANKING = "ranking"
+    PAYMENTS = "payments"
+    CONTEST = "contest"
+    DOCUMENTS = "documents"
+    WORDS = "words"
+    NEEDS = "needs"
+    HOME = "home"
+
+
+class Look(Row, table=True):
+    """That somebody of the staff, or a command, was shown data of a family: when, in which role, what and why.
+
+    Append-only (trigger): only the job that keeps to the retention takes away a row, and never one of this year.
+    """
+
+    __table_args__ = (refers("household"), Index("look_by_household", "municipality_id", "household_id", "at"))
+
+    household_id: UUID
+    at: datetime
+    user_id: UUID | None = None
+    role: str | None = Field(default=None, max_length=20)
+    shown: Shown = Field(sa_type=choice(Shown))
+    reason: str = Field(default="", max_length=200)
 
 
 class SignInLink(SQLModel, table=True):

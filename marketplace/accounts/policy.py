@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, select
 
 from marketplace.accounts.models import PolicyVersion
@@ -68,6 +68,7 @@ class Policy(BaseModel):
     quiet_from_hour: int = 21
     quiet_until_hour: int = 8
     """Between these hours of the clock nothing is sent that can wait; equal ones are never."""
+    looks_kept_months: int = Field(default=24, ge=12)
     phone: str = ""
     email: str = ""
     iban: str = ""

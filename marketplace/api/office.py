@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlmodel import col
 
-from marketplace.accounts.models import Role
+from marketplace.accounts.models import Role, Shown
 from marketplace.api.blueprint import blueprint
 from marketplace.api.office_schemas import (
     DangerAnswerBody,
@@ -37,7 +37,7 @@ from marketplace.safety.models import DangerReport
 from marketplace.vouchers import programmes
 from marketplace.vouchers.models import Programme
 from marketplace.vouchers.rules import list_rules
-from marketplace.web import actor, allow, id_from, now, today
+from marketplace.web import actor, allow, id_from, now, shows, today
 
 
 @blueprint.get("/providers")
@@ -131,6 +131,7 @@ def list_means_tests() -> MeansTestPage:
     """Declared means tests that wait for an officer, oldest first."""
     waiting = programmes.declared_means_tests(actor())
     found, following = page_of(waiting, col(MeansTest.created_at), col(MeansTest.id), newest_first=False)
+    shows(Shown.MEANS_TEST, (one.household_id for one in found))
     return MeansTestPage(items=[MeansTestAnswer.of(one) for one in found], next=following)
 
 

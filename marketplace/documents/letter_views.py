@@ -6,7 +6,7 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from marketplace.accounts.models import Role
+from marketplace.accounts.models import Role, Shown
 from marketplace.accounts.policy import get_policy
 from marketplace.db import db
 from marketplace.documents import letters
@@ -16,7 +16,7 @@ from marketplace.i18n import language
 from marketplace.slots import slips
 from marketplace.slots.models import ProposalState
 from marketplace.slots.queries import list_proposals
-from marketplace.web import actor, allow, id_from, now, today
+from marketplace.web import actor, allow, id_from, now, shows, today
 
 blueprint = Blueprint("letters", __name__, url_prefix="/sportello")
 
@@ -25,6 +25,7 @@ blueprint = Blueprint("letters", __name__, url_prefix="/sportello")
 @allow(Role.OPERATOR, Role.OFFICER)
 def waiting() -> str:
     """The letters that wait to be printed, and the batches that were."""
+    shows(Shown.CONTACTS, letters.households_of(db.session, actor(), None))
     return render_template(
         "documents/letters.html",
         letters=letters.list_unprinted(db.session, actor()),
@@ -48,6 +49,7 @@ def batch(batch_id: str) -> Response:
     """A batch on paper, as often as it is needed."""
     phone = get_policy(db.session, actor().municipality_id, today()).phone
     pdf = letters.batch_pdf(db.session, actor(), id_from(batch_id), phone, language())
+    shows(Shown.CONTACTS, letters.households_of(db.session, actor(), id_from(batch_id)))
     answer = Response(pdf, mimetype="application/pdf")
     answer.headers["Content-Disposition"] = "inline; filename=lettere.pdf"
     answer.cache_control.no_store = True
@@ -67,6 +69,8 @@ def slip() -> ResponseReturnValue:
             proposal = slips.find_by_slip(db.session, actor(), code)
         except Rejected as error:
             problems = [("codice", _(error.message))]
+    if proposal is not None:
+        shows(Shown.NEEDS, [proposal.household_id])
     shown = _facts_of(proposal.household_id, proposal.id) if proposal else None
     known = subject_words(get_policy(db.session, actor().municipality_id, today()).subjects)
     is_open = proposal is not None and proposal.state == ProposalState.PROPOSED and now() <= proposal.deadline

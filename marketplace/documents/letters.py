@@ -70,6 +70,14 @@ def list_batches(session: Session, by: Actor) -> list[Batch]:
     return [Batch(batch_id, at, count) for batch_id, at, count in rows if batch_id is not None and at is not None]
 
 
+def households_of(session: Session, by: Actor, batch_id: UUID | None) -> list[UUID]:
+    """The families whose proposals the letters of a batch (None: those that wait) are about."""
+    which = Message.batch_id == batch_id if batch_id else Message.state == MessageState.QUEUED
+    about = select(Message.about_id).where(*_letters(by), which)
+    asked = (Proposal.municipality_id == by.municipality_id, col(Proposal.id).in_(about))
+    return list(session.exec(select(Proposal.household_id).where(*asked)))
+
+
 def print_batch(session: Session, by: Actor, now: datetime) -> UUID:
     """Make a batch of the letters that wait, and mark them as sent: two at once never take the same letter.
 

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from billing.libretto import Cap
-from marketplace.accounts.models import Municipality, Role
+from marketplace.accounts.models import Municipality, Role, Shown
 from marketplace.accounts.policy import Policy, get_policy
 from marketplace.db import db
 from marketplace.documents import fatturapa, notices, operations, paper, queries, settlement
@@ -25,7 +25,7 @@ from marketplace.statements.models import MonthClosing
 from marketplace.statements.operations import get_closing
 from marketplace.statements.queries import get_statement
 from marketplace.statements.settlements import find_settlement, owed_by_municipality
-from marketplace.web import actor, allow, id_from, now
+from marketplace.web import actor, allow, id_from, now, shows
 from marketplace.words import N_
 
 blueprint = Blueprint("documents", __name__)
@@ -95,6 +95,7 @@ def mine() -> str:
 def document_pdf(document_id: str) -> Response:
     """A document on paper, for whom it is about and for the municipality: row-level security says who that is."""
     document = queries.get_document(db.session, actor().municipality_id, id_from(document_id))
+    shows(Shown.DOCUMENTS, [document.household_id])
     pdf = paper.document_pdf(document, city_name(), policy().subjects)
     return download(pdf, PDF, f"{document.kind.value}-{document.year}-{document.number}.pdf")
 
@@ -174,11 +175,13 @@ def _tax_page(form: TaxProfileForm) -> str:
 def of_the_city() -> str:
     """Every issuer's numbers, who still has to say how it stands with tax, and the newest documents."""
     city = actor().municipality_id
+    documents = queries.list_documents(db.session, city, before=older_than())
+    shows(Shown.DOCUMENTS, (one.household_id for one in documents))
     return render_template(
         "documents/city.html",
         numbered=queries.list_numbered(db.session, city),
         without=queries.list_without_profile(db.session, city),
-        documents=queries.list_documents(db.session, city, before=older_than()),
+        documents=documents,
         page_size=queries.LISTED_MAX,
         caps=[found for found in libretto_uses(db.session, city, today().year) if found[0].is_near],
         payer=_payer,

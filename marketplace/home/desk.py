@@ -6,11 +6,11 @@ from flask import Blueprint, flash, redirect, render_template, request, session,
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from marketplace.accounts.models import Role
+from marketplace.accounts.models import Role, Shown
 from marketplace.db import db
 from marketplace.errors import Rejected
 from marketplace.households import desk as families
-from marketplace.web import ACTING, actor, allow, id_from, now, signed_in
+from marketplace.web import ACTING, actor, allow, id_from, now, shows, signed_in
 from marketplace.words import N_
 
 blueprint = Blueprint("desk", __name__)
@@ -26,6 +26,7 @@ def start() -> ResponseReturnValue:
     if request.method == "POST":
         try:
             found = families.find_families(db.session, actor(), words)
+            shows(Shown.CONTACTS, (one.id for one in found))
         except Rejected as error:
             problems = [("cerca", _(error.message))]
     page = render_template(

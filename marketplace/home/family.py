@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from sqlalchemy import func
 from sqlmodel import col, select
 
+from marketplace.accounts.looks import list_looks
 from marketplace.accounts.models import Role
 from marketplace.accounts.policy import get_policy
 from marketplace.db import db
@@ -107,6 +108,15 @@ def list_due(household_id: UUID) -> Sequence[Statement]:
         )
         .order_by(col(Statement.state).desc(), col(Statement.month))
     ).all()
+
+
+@blueprint.get("/profilo/chi-ha-visto")
+@allow(Role.FAMILY)
+def who_saw() -> str:
+    """Who of the staff saw the family's data, when and why."""
+    kept = get_policy(db.session, actor().municipality_id, today()).looks_kept_months
+    looks = list_looks(db.session, actor().municipality_id, household())
+    return render_template("home/looks.html", looks=looks, months=kept)
 
 
 @blueprint.get("/profilo/dati.json")

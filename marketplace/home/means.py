@@ -4,7 +4,7 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from marketplace.accounts.models import Role
+from marketplace.accounts.models import Role, Shown
 from marketplace.db import db
 from marketplace.errors import NotFound, Rejected
 from marketplace.failures import show_on
@@ -12,7 +12,7 @@ from marketplace.households.means_tests import list_means_tests
 from marketplace.households.models import Household
 from marketplace.statements.means_corrections import correct_means_test
 from marketplace.vouchers.forms import CorrectionForm
-from marketplace.web import actor, allow, id_from, now, today
+from marketplace.web import actor, allow, id_from, now, shows, today
 
 blueprint = Blueprint("means", __name__)
 
@@ -25,6 +25,7 @@ def correct(household_id: str) -> ResponseReturnValue:
     household = db.session.get(Household, (city, id_from(household_id)))
     if household is None:
         raise NotFound
+    shows(Shown.MEANS_TEST, [household.id])
     form = CorrectionForm()
     if form.validate_on_submit():
         try:

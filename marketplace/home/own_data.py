@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from marketplace.accounts.models import Actor
+from marketplace.accounts.models import Actor, Look
 from marketplace.db import Row
 from marketplace.households.addresses import addresses_of
 from marketplace.households.models import Farewell, Household, MeansTest, MobileNumber, Person
@@ -21,7 +21,7 @@ from marketplace.vouchers.models import VoucherHold
 OWN: Final[tuple[type[Any], ...]] = (
     Person, MeansTest, MobileNumber, Farewell, GroupMessage, Feedback, Need, NeedDraft, Proposal, Membership,
     ExtraSession, ExtraSeat,
-    Statement, StatementLine, Payment,
+    Statement, StatementLine, Payment, Look,
 )  # fmt: skip
 # What is not the family's, or says nothing without our keys.
 HIDDEN: Final = frozenset({"tax_code_index", "number_index", "code_hash", "address_index"}) | {

@@ -114,7 +114,7 @@ HOUSEHOLD_GUARDED_LATER = {
     "calendar_feed": "household_id", "isee_answer": "household_id", "voucher_decision": "household_id",
     "voucher_rank": "household_id", "document": "household_id", "document_line": "household_id",
     "invitation": "household_id", "refund": "household_id", "dispute": "household_id", "contest": "household_id",
-    "farewell": "household_id", "mobile_number": "household_id", "feedback": "household_id",
+    "farewell": "household_id", "mobile_number": "household_id", "feedback": "household_id", "look": "household_id",
 }  # fmt: skip
 # What a group or its provider reads of another's: the operations say how much of it a page shows.
 HOUSEHOLD_SHARED = (

@@ -1,5 +1,6 @@
 """A municipality has one round at work at a time, and starts none that could serve nobody."""
 
+from collections.abc import Collection
 from datetime import date, datetime
 from uuid import UUID
 
@@ -122,3 +123,9 @@ def _has_accredited(session: Session, municipality_id: str, on: date) -> bool:
             .limit(1)
         ).first()
     )
+
+
+def households_asking(session: Session, municipality_id: str, codes: Collection[str]) -> list[UUID]:
+    """Whose needs these are, by the codes that an instance has."""
+    mine = (Need.municipality_id == municipality_id, col(Need.code).in_(codes))
+    return list(session.exec(select(Need.household_id).where(*mine)))

@@ -4,7 +4,7 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from marketplace.accounts.models import Role
+from marketplace.accounts.models import Role, Shown
 from marketplace.accounts.policy import get_policy
 from marketplace.db import db
 from marketplace.errors import NotFound
@@ -16,7 +16,7 @@ from marketplace.rounds.proposing import propose
 from marketplace.rounds.results import REASONS, Result, read_result
 from marketplace.rounds.solving import unpacked
 from marketplace.vouchers.programmes import list_programmes
-from marketplace.web import actor, allow, id_from, now, today
+from marketplace.web import actor, allow, id_from, now, shows, today
 
 blueprint = Blueprint("rounds", __name__)
 
@@ -117,6 +117,9 @@ def download(round_id: str, part: str) -> Response:
     packed = found.instance_gz if part == "istanza" else found.plan_gz
     if packed is None:
         raise NotFound
+    if part == "istanza":
+        codes = [need["id"] for need in unpacked(packed)["needs"]]
+        shows(Shown.HOME, rounds.households_asking(db.session, found.municipality_id, codes))
     answer = Response(packed, content_type="application/json", headers={"Content-Encoding": "gzip"})
     answer.headers.set("Content-Disposition", "attachment", filename=f"{part}.json")
     return answer

@@ -275,6 +275,15 @@ def credit_line(
     record(session, by, now, "credit_bank_line", "bank_line", row.id, cents=row.cents)
 
 
+def household_of(session: Session, municipality_id: str, year: int, number: int) -> UUID | None:
+    """Whose the statement of a number is."""
+    return session.exec(
+        select(Statement.household_id).where(
+            Statement.municipality_id == municipality_id, Statement.year == year, Statement.number == number
+        )
+    ).first()
+
+
 def _line_and_statement(
     session: Session, municipality_id: str, line_id: UUID, year: int, number: int
 ) -> tuple[BankRow, Statement]:

@@ -8,7 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from marketplace.accounts.models import Role
+from marketplace.accounts.models import Role, Shown
 from marketplace.db import db
 from marketplace.households.models import Household
 from marketplace.statements import contests, deeds, troubles, wording
@@ -18,7 +18,7 @@ from marketplace.statements.models import ContestState, Payment, Payout, Stateme
 from marketplace.statements.posting import Deed
 from marketplace.statements.preview import say
 from marketplace.statements.queries import ContestFacts, subject_of_contest
-from marketplace.web import actor, allow, id_from, now
+from marketplace.web import actor, allow, id_from, now, shows
 from marketplace.words import N_
 
 blueprint = Blueprint("console", __name__, url_prefix="/comune")
@@ -36,13 +36,17 @@ TITLES = {
 def payments() -> str:
     """What failed, what went back, who could not be paid, which lines are contested."""
     city = actor().municipality_id
+    waiting, gone = troubles.list_open(db.session, city), troubles.list_gone(db.session, city)
+    contested = contests.list_contests(db.session, city, state=ContestState.OPEN)
+    shows(Shown.PAYMENTS, [*(one.household_id for one in waiting), *(one.household_id for one in gone)])
+    shows(Shown.CONTEST, (one.household.id for one in contested))
     return render_template(
         "statements/console.html",
-        open_payments=troubles.list_open(db.session, city),
-        gone=troubles.list_gone(db.session, city),
+        open_payments=waiting,
+        gone=gone,
         stuck=troubles.list_stuck(db.session, city),
         overpaid=troubles.list_overpaid(db.session, city),
-        contested=contests.list_contests(db.session, city, state=ContestState.OPEN),
+        contested=contested,
         failure_words=wording.FAILURES,
         payout_failures=wording.PAYOUT_FAILURES,
         gone_words=wording.GONE,
@@ -172,7 +176,7 @@ def reverse(payout_id: str) -> ResponseReturnValue:
 @allow(Role.OFFICER)
 def contest(contest_id: str) -> str:
     """A contested line: what the family says, what was recorded, and what each answer will post."""
-    found = subject_of_contest(db.session, actor().municipality_id, id_from(contest_id))
+    found = _contest(contest_id)
     return render_template(
         "statements/contest.html", one=found, form=ContestAnswerForm(), lines=wording.explain(found.line)
     )
@@ -182,7 +186,7 @@ def contest(contest_id: str) -> str:
 @allow(Role.OFFICER)
 def decide(contest_id: str) -> ResponseReturnValue:
     """The officer's decision."""
-    found = subject_of_contest(db.session, actor().municipality_id, id_from(contest_id))
+    found = _contest(contest_id)
     form = ContestAnswerForm(request.form)
     if not form.validate():
         return _contest_page(found, form), 422
@@ -193,12 +197,20 @@ def decide(contest_id: str) -> ResponseReturnValue:
     return redirect(url_for("console.payments"), code=303)
 
 
+def _contest(contest_id: str) -> ContestFacts:
+    found = subject_of_contest(db.session, actor().municipality_id, id_from(contest_id))
+    shows(Shown.CONTEST, [found.household_id])
+    return found
+
+
 def _contest_page(found: ContestFacts, form: ContestAnswerForm) -> str:
     return render_template("statements/contest.html", one=found, form=form, lines=wording.explain(found.line))
 
 
 def _payment(payment_id: str) -> Payment:
-    return deeds.get_payment(db.session, actor().municipality_id, id_from(payment_id))
+    found = deeds.get_payment(db.session, actor().municipality_id, id_from(payment_id))
+    shows(Shown.PAYMENTS, [found.household_id])
+    return found
 
 
 def _payout(payout_id: str) -> Payout:

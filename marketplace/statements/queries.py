@@ -223,6 +223,7 @@ class ContestFacts:
     provider_name: str
     service: str
     line: LineFacts
+    household_id: UUID
 
 
 def subject_of_contest(session: Session, municipality_id: str, contest_id: UUID) -> ContestFacts:
@@ -231,7 +232,8 @@ def subject_of_contest(session: Session, municipality_id: str, contest_id: UUID)
         session.connection()
         .execute(
             text("""
-            select c.id, c.state, c.reason, h.family_name, s.month, pr.name as provider_name, sl.service,
+            select c.id, c.state, c.reason, h.family_name, h.id as household_id, s.month, pr.name as provider_name,
+                   sl.service,
                    mt.held_on, l.kind,
                    l.share_cents, l.subsidy_cents, l.guarantee_cents, l.net_cents, l.explanation
             from contest c
@@ -258,7 +260,10 @@ def subject_of_contest(session: Session, municipality_id: str, contest_id: UUID)
         None,
         row.explanation,
     )
-    return ContestFacts(row.id, row.state, row.reason, row.family_name, row.month, row.provider_name, row.service, line)
+    return ContestFacts(
+        row.id, row.state, row.reason, row.family_name, row.month, row.provider_name, row.service, line,
+        row.household_id,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +328,8 @@ def month_lines(session: Session, municipality_id: str, month: date) -> Sequence
         session.connection()
         .execute(
             text("""
-                select s.year, s.number, h.family_name, h.given_name, mt.held_on, sl.service, pr.name as provider_name,
+                select s.year, s.number, h.id as household_id, h.family_name, h.given_name, mt.held_on, sl.service,
+                       pr.name as provider_name,
                        l.explanation ->> 'attendance' as attendance, l.share_cents, l.subsidy_cents,
                        coalesce(g.code, '') as programme, l.guarantee_cents, l.net_cents
                 from statement_line l

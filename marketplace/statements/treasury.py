@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from billing.bank import MAX_BYTES
-from marketplace.accounts.models import Role
+from marketplace.accounts.models import Role, Shown
 from marketplace.accounts.policy import get_policy
 from marketplace.db import db
 from marketplace.errors import NotFound
@@ -16,7 +16,7 @@ from marketplace.statements.models import Settlement
 from marketplace.statements.operations import get_closing
 from marketplace.statements.payouts import to_top_up_cents
 from marketplace.statements.preview import say
-from marketplace.web import actor, allow, id_from, now
+from marketplace.web import actor, allow, id_from, now, shows
 from marketplace.words import N_
 
 blueprint = Blueprint("treasury", __name__, url_prefix="/comune")
@@ -72,7 +72,9 @@ def preview_credit(line_id: str) -> str:
     form = LineForm(request.args)
     if not form.validate():
         raise bank.UnknownStatement
-    deed = bank.preview_credit(db.session, actor().municipality_id, id_from(line_id), form.year, form.number)
+    city = actor().municipality_id
+    deed = bank.preview_credit(db.session, city, id_from(line_id), form.year, form.number)
+    shows(Shown.PAYMENTS, [bank.household_of(db.session, city, form.year, form.number)])
     return say(N_("Abbina un bonifico"), deed, request.path, _here(), {"estratto": form.estratto.data or ""})
 
 

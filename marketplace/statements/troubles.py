@@ -24,6 +24,7 @@ class Open:
     state: str
     next_attempt_on: date | None
     reminded_at: datetime | None
+    household_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Gone:
     cents: int
     state: str
     at: datetime
+    household_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ def list_open(session: Session, municipality_id: str) -> list[Open]:
     """Payments that failed, came back or are overdue."""
     rows = session.connection().execute(
         text("""
-            select p.id, h.family_name, s.month, p.cents, p.failure, p.cause, s.state, p.next_attempt_on, s.reminded_at
+            select p.id, h.family_name, s.month, p.cents, p.failure, p.cause, s.state, p.next_attempt_on, s.reminded_at,
+                   h.id
             from payment p
             join statement s on s.municipality_id = p.municipality_id and s.id = p.statement_id
             join household h on h.municipality_id = p.municipality_id and h.id = p.household_id
@@ -78,15 +81,15 @@ def list_gone(session: Session, municipality_id: str, limit: int = 100) -> list[
     """What went back, newest first: disputes, refunds, transfers."""
     rows = session.connection().execute(
         text("""
-            select 'dispute' as kind, d.payment_id, h.family_name, d.cents, d.status, d.updated_at from dispute d
+            select 'dispute' as kind, d.payment_id, h.family_name, d.cents, d.status, d.updated_at, h.id from dispute d
             join household h on h.municipality_id = d.municipality_id and h.id = d.household_id
             where d.municipality_id = :municipality
             union all
-            select 'refund', r.payment_id, h.family_name, r.cents, r.state, r.asked_at from refund r
+            select 'refund', r.payment_id, h.family_name, r.cents, r.state, r.asked_at, h.id from refund r
             join household h on h.municipality_id = r.municipality_id and h.id = r.household_id
             where r.municipality_id = :municipality
             union all
-            select 'reversal', null, p.name, v.cents, v.state, v.asked_at from reversal v
+            select 'reversal', null, p.name, v.cents, v.state, v.asked_at, null from reversal v
             join provider p on p.municipality_id = v.municipality_id and p.id = v.provider_id
             where v.municipality_id = :municipality
             order by 6 desc limit :limit"""),

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from billing.answers import GatewayError, GatewayUnavailableError
 from billing.gateway import Gateway
 from billing.webhooks import ForgedEventError, read_event
-from marketplace.accounts.models import Municipality, Role
+from marketplace.accounts.models import Municipality, Role, Shown
 from marketplace.accounts.policy import get_policy
 from marketplace.db import db
 from marketplace.errors import Conflict, MarketplaceError, NotFound
@@ -38,7 +38,7 @@ from marketplace.statements.earnings import get_earnings
 from marketplace.statements.forms import ContestForm, month_from, month_name
 from marketplace.statements.models import Statement
 from marketplace.statements.nightly import at_stripe, last_check
-from marketplace.web import actor, allow, id_from, now, public
+from marketplace.web import actor, allow, id_from, now, public, shows
 from marketplace.words import N_
 
 blueprint = Blueprint("statements", __name__)
@@ -315,6 +315,7 @@ def month_csv(month: str) -> Response:
     """A closed month's lines."""
     closing = operations.get_closing(db.session, actor().municipality_id, month_from(month))
     lines = queries.month_lines(db.session, closing.municipality_id, closing.month)
+    shows(Shown.PAYMENTS, (line.household_id for line in lines))
     return download(documents.month_csv(lines), CSV, f"rendiconto-{month}.csv")
 
 

@@ -6,7 +6,7 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from marketplace.accounts.models import Role
+from marketplace.accounts.models import Role, Shown
 from marketplace.accounts.policy import get_policy
 from marketplace.db import db
 from marketplace.errors import NotFound
@@ -15,7 +15,7 @@ from marketplace.filters import subject_words
 from marketplace.providers.operations import get_provider
 from marketplace.talk import feedback, operations
 from marketplace.talk.forms import ComplaintForm, FeedbackForm, WriteForm
-from marketplace.web import actor, allow, id_from, now, today
+from marketplace.web import actor, allow, id_from, now, shows, today
 
 blueprint = Blueprint("talk", __name__)
 
@@ -107,6 +107,7 @@ def list_to_check() -> str:
 def check(message_id: str) -> str:
     """One of them."""
     case = operations.get_case(db.session, actor(), id_from(message_id))
+    shows(Shown.WORDS, [case.message.household_id])
     return render_template("talk/case.html", case=case, subjects=_subjects())
 
 

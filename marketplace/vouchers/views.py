@@ -6,7 +6,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from marketplace.accounts.models import Role
+from marketplace.accounts.models import Role, Shown
 from marketplace.db import db
 from marketplace.errors import MarketplaceError
 from marketplace.failures import show_on
@@ -19,7 +19,7 @@ from marketplace.vouchers.forms import ProgrammeForm
 from marketplace.vouchers.ranking import list_ranking
 from marketplace.vouchers.rules import list_rules
 from marketplace.vouchers.wording import rule_sentences
-from marketplace.web import actor, allow, id_from, now, today
+from marketplace.web import actor, allow, id_from, now, shows, today
 
 blueprint = Blueprint("vouchers", __name__)
 SHOWN_MAX = 20
@@ -65,13 +65,15 @@ def change(programme_id: str) -> ResponseReturnValue:
             return redirect(url_for("vouchers.change", programme_id=programme.id), code=303)
     monday = today() - timedelta(days=today().weekday())
     versions = [one for one in list_rules(db.session, programme.municipality_id, programme.id) if one.during]
+    ranking = list_ranking(db.session, programme)
+    shows(Shown.RANKING, (household.id for _rank, household in ranking))
     page = render_template(
         "vouchers/programme.html",
         form=form,
         programme=programme,
         weeks=programmes.list_weeks(db.session, programme, monday),
         alerts=list_alerts(db.session, programme.municipality_id, now(), programme.id),
-        ranking=list_ranking(db.session, programme),
+        ranking=ranking,
         rules=versions,
         sentences=rule_sentences(versions[0].as_rule) if versions else [],
     )
@@ -92,13 +94,17 @@ def end(programme_id: str) -> ResponseReturnValue:
 def means_tests() -> str:
     """Declared means tests, oldest first."""
     name = request.args.get("famiglia", "")
+    waiting = programmes.list_declared(db.session, actor().municipality_id)
+    families = programmes.find_families(db.session, actor().municipality_id, name)
+    seen = [*(one.household_id for one in waiting[:SHOWN_MAX]), *(one.household_id for one in families)]
+    shows(Shown.MEANS_TEST, seen)
     return render_template(
         "vouchers/means_tests.html",
-        waiting=programmes.list_declared(db.session, actor().municipality_id),
+        waiting=waiting,
         shown_max=SHOWN_MAX,
         can_ask=can_ask(),
         name=name,
-        families=programmes.find_families(db.session, actor().municipality_id, name),
+        families=families,
     )
 
 
