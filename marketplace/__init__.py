@@ -18,6 +18,7 @@ from marketplace.accounts.federation import Federations
 from marketplace.accounts.identity import find_households_by
 from marketplace.accounts.identity_keys import make_keys
 from marketplace.accounts.models import User
+from marketplace.accounts.pepper import PasswordPepper
 from marketplace.accounts.policy import quiet_hours
 from marketplace.accounts.signing import init_signing
 from marketplace.api import hook_views as webhooks
@@ -176,7 +177,7 @@ def create_app(settings: Settings, database_url: str) -> Application:
 def security_settings(settings: Settings) -> dict[str, object]:
     """Flask-Security's configuration."""
     return {
-        "SECURITY_PASSWORD_SALT": settings.keys[-1],
+        "SECURITY_PASSWORD_SALT": PasswordPepper("of the database"),
         "SECURITY_PASSWORD_HASH": "argon2",
         "SECURITY_DATETIME_FACTORY": aware_utcnow,
         "SECURITY_JOIN_USER_ROLES": False,

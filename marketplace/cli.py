@@ -208,6 +208,17 @@ def doctor() -> None:
             sys.exit(examine(settings, installation.owner_url, installation.app_url, datetime.now(UTC), click.echo))
 
 
+@main.command("rotate-keys")
+def rotate_keys() -> None:
+    """Seal with the first of SECRET_KEYS whatever an older one has sealed; then the older ones may go."""
+    from marketplace.operating.rotation import rotate
+    from marketplace.sealed import keyring
+
+    with refusals(), open_installation(settings := settings_from(), say) as installation:
+        keyring.unlock(list(settings.keys))
+        sys.exit(rotate(installation.owner_url, click.echo))
+
+
 @main.command("close-month")
 @MUNICIPALITY
 @click.option("--month", type=click.DateTime(["%Y-%m"]), required=True, help="The month to close, as 2026-11.")

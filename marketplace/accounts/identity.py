@@ -1,7 +1,6 @@
 """Whom SPID or CIE proved is the account of that tax code; an e-mail address alone never joins two people."""
 
 import hashlib
-import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,7 +19,7 @@ from marketplace.sealed import keyring
 from marketplace.words import N_
 
 LASTS: Final = timedelta(minutes=15)
-FindHousehold = Callable[[Session, str, bytes], UUID | None]
+FindHousehold = Callable[[Session, str, str], UUID | None]
 
 
 class KnownEmail(Conflict):
@@ -51,7 +50,7 @@ _households: list[FindHousehold] = []
 
 
 def find_households_by(find: FindHousehold | None) -> None:
-    """From now on families are found by the index of a tax code through `find`: the room of families is above this."""
+    """From now on families are found by a tax code through `find`: the room of families is above this."""
     _households[:] = [find] if find else []
 
 
@@ -114,15 +113,16 @@ def remove_identity(session: Session, user_id: UUID) -> None:
 def is_proved(session: Session, user_id: UUID, tax_code: str) -> bool:
     """Whether this account is, by SPID or CIE, the person of that tax code."""
     found = find_identity(session, user_id)
-    return found is not None and secrets.compare_digest(found.tax_code_index, keyring.index(tax_code))
+    return found is not None and keyring.is_index(found.tax_code_index, tax_code)
 
 
 def tie(session: Session, by: Actor, now: datetime, user: User, person: Person) -> User:
     """Tie what was proved to the account of whoever was signed in and stays so. Raises AnotherPerson."""
-    index = keyring.index(person.tax_code)
-    known = _find_owner(session, index)
+    known = _find_owner(session, person.tax_code)
     mine = find_identity(session, user.id)
-    if (known is not None and known != user.id) or (mine is not None and mine.tax_code_index != index):
+    if (known is not None and known != user.id) or (
+        mine is not None and not keyring.is_index(mine.tax_code_index, person.tax_code)
+    ):
         raise AnotherPerson
     if mine is None:
         _keep(session, by, now, user, person)
@@ -135,8 +135,7 @@ def recognise(session: Session, by: Actor, now: datetime, person: Person, locale
     A family that a desk or a file had registered under this tax code is taken up. An account with the same e-mail is
     the same person's only if it acts for the family of this tax code. Raises NotProved, KnownEmail, NoEmail.
     """
-    index = keyring.index(person.tax_code)
-    known = _find_owner(session, index)
+    known = _find_owner(session, person.tax_code)
     if known is not None:
         user = session.get_one(User, known)
         if not user.active:
@@ -147,7 +146,7 @@ def recognise(session: Session, by: Actor, now: datetime, person: Person, locale
     household_id = None
     for find in _households:
         with seeing(session, Scope(by.municipality_id)):
-            household_id = find(session, by.municipality_id, index)
+            household_id = find(session, by.municipality_id, person.tax_code)
     found = find_user(session, person.email)
     if found is not None and not (found.active and household_id in _families_of(session, by, found)):
         raise KnownEmail
@@ -190,8 +189,9 @@ def _families_of(session: Session, by: Actor, user: User) -> set[UUID | None]:
     return {one for one in found if one is not None}
 
 
-def _find_owner(session: Session, index: bytes) -> UUID | None:
-    return session.exec(select(Identity.user_id).where(Identity.tax_code_index == index)).first()
+def _find_owner(session: Session, tax_code: str) -> UUID | None:
+    indexes = keyring.indexes(tax_code)
+    return session.exec(select(Identity.user_id).where(col(Identity.tax_code_index).in_(indexes))).first()
 
 
 def _keep(session: Session, by: Actor, now: datetime, user: User, person: Person) -> None:

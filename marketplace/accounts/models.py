@@ -12,7 +12,7 @@ from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
 from marketplace.db import Row, check, choice, json_list, json_object, refers
-from marketplace.sealed import SealedText
+from marketplace.sealed import IndexOf, SealedText
 
 
 class Role(StrEnum):
@@ -276,7 +276,7 @@ class Identity(SQLModel, table=True):
 
     user_id: UUID = Field(foreign_key="user_account.id", primary_key=True)
     tax_code: str = Field(sa_type=SealedText)
-    tax_code_index: bytes
+    tax_code_index: bytes = Field(sa_type=IndexOf("tax_code"))
     proved_at: datetime
 
 
@@ -305,6 +305,15 @@ class Attempts(SQLModel, table=True):
     key_hash: bytes = Field(primary_key=True)
     since: datetime = Field(index=True)
     count: int
+
+
+class LastingSecret(SQLModel, table=True):
+    """A secret that outlives every key of SECRET_KEYS, sealed like the rest (global); made once, never changed."""
+
+    __tablename__ = "lasting_secret"
+
+    name: str = Field(primary_key=True, max_length=40)
+    secret: str = Field(sa_type=SealedText)
 
 
 class ApiToken(SQLModel, table=True):

@@ -11,9 +11,9 @@ from sqlalchemy import delete, func
 from sqlmodel import Session, col, select
 
 from marketplace.accounts.models import Appointment, Authenticator, RecoveryCode, Role
+from marketplace.accounts.pepper import peppered
 from marketplace.accounts.throttle import count_attempt, forget_attempts
 from marketplace.errors import Rejected
-from marketplace.sealed import keyring
 from marketplace.words import N_
 
 COMPULSORY: Final = frozenset({Role.OFFICER, Role.ADMINISTRATOR})
@@ -97,7 +97,7 @@ def make_recovery_codes(session: Session, user_id: UUID) -> list[str]:
     """Ten new codes, shown now and never again; those before count no more."""
     session.connection().execute(delete(RecoveryCode).where(col(RecoveryCode.user_id) == user_id))
     codes = ["".join(secrets.choice(ALPHABET) for _ in range(LENGTH)) for _ in range(CODES)]
-    session.add_all(RecoveryCode(user_id=user_id, code_hash=_hash(user_id, code)) for code in codes)
+    session.add_all(RecoveryCode(user_id=user_id, code_hash=_hash(session, user_id, code)) for code in codes)
     session.flush()
     return ["-".join(code[start : start + 4] for start in range(0, LENGTH, 4)) for code in codes]
 
@@ -129,12 +129,12 @@ def _counter(secret: str, code: str, now: datetime, last: int | None) -> int | N
 
 def _spend(session: Session, now: datetime, user_id: UUID, code: str) -> bool:
     plain = "".join(code.lower().replace("-", "").split())
-    found = session.get(RecoveryCode, (user_id, _hash(user_id, plain)), with_for_update=True)
+    found = session.get(RecoveryCode, (user_id, _hash(session, user_id, plain)), with_for_update=True)
     if found is None or found.used_at is not None:
         return False
     found.used_at = now
     return True
 
 
-def _hash(user_id: UUID, code: str) -> bytes:
-    return keyring.index(f"recovery:{user_id}:{code}")
+def _hash(session: Session, user_id: UUID, code: str) -> bytes:
+    return peppered(session, f"recovery:{user_id}:{code}")

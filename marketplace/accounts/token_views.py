@@ -1,5 +1,6 @@
 """The keys of one's own programs: made and shown once, listed by name, ended by their owner."""
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from uuid import UUID
 
 from flask import Blueprint, flash, make_response, redirect, render_template, session, url_for
@@ -38,7 +39,7 @@ def list_all() -> ResponseReturnValue:
     if form.validate_on_submit():
         token, text = tokens.make_token(db.session, actor(), now(), form.name.data, form.scopes.data, form.days.data)
         _tell_owner(token.id)
-        session[SHOWN_ONCE] = [str(token.id), keyring.seal(text.encode()).decode()]
+        session[SHOWN_ONCE] = [str(token.id), urlsafe_b64encode(keyring.seal(text.encode())).decode()]
         return redirect(url_for("tokens.show_new"), code=303)
     found = tokens.list_tokens(db.session, actor(), now())
     status = 422 if form.errors else 200
@@ -55,7 +56,7 @@ def show_new() -> ResponseReturnValue:
     if token is None:
         flash(_("Una chiave si vede una volta sola: se non l'hai copiata, chiudila e creane un'altra."), "error")
         return redirect(url_for("tokens.list_all"), code=303)
-    text = keyring.open(sealed.encode()).decode()
+    text = keyring.open(urlsafe_b64decode(sealed)).decode()
     answer = make_response(render_template("accounts/new_token.html", token=token, text=text))
     answer.headers["Cache-Control"] = "no-store"
     return answer

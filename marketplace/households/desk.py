@@ -37,7 +37,7 @@ def find_families(session: Session, by: Actor, words: str) -> list[Household]:
                 Household.municipality_id == by.municipality_id,
                 or_(
                     *(name.ilike(begins) for name in names),
-                    col(Household.tax_code_index) == keyring.index(shown.replace(" ", "")),
+                    col(Household.tax_code_index).in_(keyring.indexes(shown.replace(" ", ""))),
                     *([func.regexp_replace(col(Household.phone), "[^0-9]", "", "g") == digits] if digits else []),
                 ),
             )

@@ -9,7 +9,7 @@ from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
 from marketplace.db import Row, check, choice, json_list, refers
-from marketplace.sealed import SealedText
+from marketplace.sealed import IndexOf, SealedText
 
 ROME = ZoneInfo("Europe/Rome")
 
@@ -29,7 +29,7 @@ class Household(Row, table=True):
     family_name: str = Field(max_length=120)
     given_name: str = Field(max_length=120)
     tax_code: str | None = Field(default=None, sa_type=SealedText)
-    tax_code_index: bytes | None = None
+    tax_code_index: bytes | None = Field(default=None, sa_type=IndexOf("tax_code"))
     email: str | None = Field(default=None, max_length=255)
     phone: str | None = Field(default=None, max_length=40)
     address: str = Field(max_length=300)
@@ -57,7 +57,7 @@ class MobileNumber(Row, table=True):
 
     household_id: UUID
     number: str = Field(sa_type=SealedText)
-    number_index: bytes
+    number_index: bytes = Field(sa_type=IndexOf("number"))
     code_hash: bytes
     asked_at: datetime
     verified_at: datetime | None = None

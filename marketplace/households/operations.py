@@ -74,7 +74,7 @@ def _join(session: Session, by: Actor, user: User, applicant: Applicant) -> Hous
         found = session.exec(
             select(Household).where(
                 Household.municipality_id == by.municipality_id,
-                Household.tax_code_index == keyring.index(applicant.tax_code),
+                col(Household.tax_code_index).in_(keyring.indexes(applicant.tax_code)),
             )
         ).first()
     if found is None:

@@ -63,10 +63,8 @@ class Families:
     def _keep(self, record: NeedRow, need: Need) -> Change:
         """A need that has a proposal or a place: its row changes how the family is reached and its means, no more."""
         household = self.households[need.household_id]
-        index = keyring.index(record.tax_code) if record.tax_code else None
-        is_its_own = index in (None, household.tax_code_index) or not (
-            index in self.by_tax_code or household.tax_code_index
-        )
+        known = self._known(record.tax_code)
+        is_its_own = known is household or record.tax_code is None or not (known or household.tax_code_index)
         changed = is_its_own and self._tell(record, household)
         wanted = self._values(record, household, self.people[need.person_id])
         if not is_its_own or any(getattr(need, name) != value for name, value in wanted.items()):
@@ -75,11 +73,10 @@ class Families:
 
     def _household(self, record: NeedRow, need: Need | None) -> tuple[Household, bool]:
         """The household of the tax code, else the one that the need has; and whether the row changed it."""
-        index = keyring.index(record.tax_code) if record.tax_code else None
-        household = self.by_tax_code.get(index) if index else None
+        household = self._known(record.tax_code)
         if household is None and need is not None:
             present = self.households[need.household_id]
-            household = present if index is None or present.tax_code_index is None else None
+            household = present if record.tax_code is None or present.tax_code_index is None else None
         if household is None:
             values = self._reached(record) | self._lives(record)
             household = Household(municipality_id=self.intake.municipality_id, created_at=self.intake.now, **values)
@@ -87,6 +84,11 @@ class Families:
             self._tax_code(household, record)
             self.intake.add(household)
         return household, self._tell(record, household)
+
+    def _known(self, tax_code: str | None) -> Household | None:
+        """Whose tax code it is, whichever key its index was made with."""
+        indexes = keyring.indexes(tax_code) if tax_code else []
+        return next((self.by_tax_code[index] for index in indexes if index in self.by_tax_code), None)
 
     def _tell(self, record: NeedRow, household: Household) -> bool:
         """Take what the household's first row says of it; whether that changed anything."""

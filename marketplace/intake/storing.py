@@ -175,16 +175,18 @@ class Providers:
 
     def put(self, record: ProviderRow) -> Change:
         """Bring in one professional; whose certificate holds is accredited, unless an office decided otherwise."""
-        found = self.known.get(record.code)
+        found, wanted = self.known.get(record.code), self._values(record)
         provider = found or Provider(
             municipality_id=self.intake.municipality_id,
             code=record.code,
             minutes_max_per_day=self.intake.policy.provider_minutes_max_per_day,
             gap_minutes=self.intake.policy.gap_minutes,
             created_at=self.intake.now,
-            **self._values(record),
+            **wanted,
         )
-        changed = found is not None and change(found, **self._values(record))
+        if found and record.tax_code and keyring.is_index(found.tax_code_index or b"", record.tax_code):
+            wanted["tax_code_index"] = found.tax_code_index  # of an older key: `rotate-keys` makes it anew
+        changed = found is not None and change(found, **wanted)
         if not found:
             self.intake.add(provider)
             self.known[record.code] = provider

@@ -24,10 +24,11 @@ CITY_LETTERS: Final = 6
 def find_choice(session: Session, municipality_id: str, email: str) -> MailChoice | None:
     """What was chosen for an address; None: everything, at once."""
     query = select(MailChoice).where(
-        MailChoice.municipality_id == municipality_id, MailChoice.address_index == _index(email)
+        MailChoice.municipality_id == municipality_id, col(MailChoice.address_index).in_(indexes_of(email))
     )
     with seeing(session, Scope(municipality_id)):
-        return session.exec(query.execution_options(populate_existing=True)).first()
+        newest = query.order_by(col(MailChoice.changed_at).desc())
+        return session.exec(newest.execution_options(populate_existing=True)).first()
 
 
 def choose_mail(
@@ -40,13 +41,17 @@ def choose_mail(
     no_optional: bool | None = None,
 ) -> None:
     """From now on e-mail to this address is like this; what is None stays as it was."""
+    known = find_choice(session, municipality_id, email)
+    if known is not None and known.address_index != _index(email):  # of an older key: what it says stays said
+        is_daily = known.is_daily if is_daily is None else is_daily
+        no_optional = known.no_optional if no_optional is None else no_optional
     _write(session, municipality_id, now, _index(email), is_daily=is_daily, no_optional=no_optional)
 
 
 def forget_choice(session: Session, municipality_id: str, email: str) -> None:
     """Nothing of an address is kept."""
     gone = delete(MailChoice).where(
-        col(MailChoice.municipality_id) == municipality_id, col(MailChoice.address_index) == _index(email)
+        col(MailChoice.municipality_id) == municipality_id, col(MailChoice.address_index).in_(indexes_of(email))
     )
     with seeing(session, Scope(municipality_id)):
         session.connection().execute(gone)
@@ -55,7 +60,7 @@ def forget_choice(session: Session, municipality_id: str, email: str) -> None:
 def stop_secret(municipality_id: str, email: str) -> str:
     """What the link to unsubscribe ends in: it stops the optional messages to one address and does nothing else."""
     index = _index(email)
-    sealed = base64.urlsafe_b64encode(index + _seal(municipality_id, index)).decode().rstrip("=")
+    sealed = base64.urlsafe_b64encode(index + _seals(municipality_id, index)[0]).decode().rstrip("=")
     return f"{municipality_id}{sealed}"
 
 
@@ -67,7 +72,7 @@ def check_secret(secret: str) -> tuple[str, bytes]:
     except ValueError:
         raise NotFound from None
     index, seal = sealed[:INDEX_BYTES], sealed[INDEX_BYTES:]
-    if not hmac.compare_digest(seal, _seal(municipality_id, index)):
+    if not sum(hmac.compare_digest(seal, one) for one in _seals(municipality_id, index)):
         raise NotFound
     return municipality_id, index
 
@@ -88,9 +93,15 @@ def _write(session: Session, municipality_id: str, now: datetime, index: bytes, 
         session.connection().execute(statement)
 
 
+def indexes_of(email: str) -> list[bytes]:
+    """Under which an address's choice stands: of every key, newest first; `rotate-keys` moves it to the first."""
+    return keyring.indexes(f"mail choice {email}")
+
+
 def _index(email: str) -> bytes:
-    return keyring.index(f"mail choice {email}")
+    return indexes_of(email)[0]
 
 
-def _seal(municipality_id: str, index: bytes) -> bytes:
-    return keyring.index(f"stop optional {municipality_id} {index.hex()}")[:SEAL_BYTES]
+def _seals(municipality_id: str, index: bytes) -> list[bytes]:
+    sealed = keyring.indexes(f"stop optional {municipality_id} {index.hex()}")
+    return [one[:SEAL_BYTES] for one in sealed]

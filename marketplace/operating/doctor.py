@@ -13,7 +13,9 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from marketplace.config import Settings
+from marketplace.operating.rotation import count_old
 from marketplace.schema import known_revisions
+from marketplace.sealed import mark_of
 
 FREE_BYTES_MIN: Final = 2 * 1024**3
 SILENT_AFTER: Final = timedelta(seconds=60)
@@ -49,6 +51,7 @@ def examine(settings: Settings, owner_url: str, app_url: str, now: datetime, say
     findings = [*_of_settings(settings), *_of_machine(settings)]
     with create_engine(owner_url, poolclass=NullPool).connect() as owner:
         findings += [*_of_schema(owner), *_of_queue(owner), *_of_books(owner, now), *_of_clock(owner)]
+        findings += _of_seals(settings, owner)
         if not settings.database_url:
             findings += _of_backup(owner)
     with create_engine(app_url, poolclass=NullPool).connect() as app:
@@ -148,6 +151,15 @@ def _of_backup(owner: Connection) -> Iterator[Finding]:
     is_late = at is None or datetime.now(UTC) - at > BACKUP_MAX
     advice = "il registro del database non arriva alla copia: postgres/server.log dice perché"
     yield _judged("copie", at or "mai arrivate", not is_stuck and not is_late, advice)
+
+
+def _of_seals(settings: Settings, owner: Connection) -> Iterator[Finding]:
+    """Whether anything still needs a key but the first."""
+    owner.rollback()
+    old = count_old(owner, mark_of(settings.keys[0]))
+    advice = "marketplace rotate-keys li chiude con la prima di SECRET_KEYS; fino ad allora non togliere le altre"
+    found = ", ".join(f"{name} {count}" for name, count in old.items()) or "tutti con la prima chiave"
+    yield _judged("valori cifrati", found, not old, advice)
 
 
 def _of_mail(settings: Settings) -> Iterator[Finding]:

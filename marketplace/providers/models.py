@@ -8,7 +8,7 @@ from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
 from marketplace.db import Row, cents, check, choice, json_list, refers
-from marketplace.sealed import SealedBytes, SealedText
+from marketplace.sealed import IndexOf, SealedBytes, SealedText
 
 
 class Accreditation(StrEnum):
@@ -35,7 +35,7 @@ class Provider(Row, table=True):
     code: str = Field(max_length=60)
     name: str = Field(max_length=200)
     tax_code: str | None = Field(default=None, sa_type=SealedText)
-    tax_code_index: bytes | None = None
+    tax_code_index: bytes | None = Field(default=None, sa_type=IndexOf("tax_code"))
     email: str | None = Field(default=None, max_length=255)
     phone: str | None = Field(default=None, max_length=40)
     address: str = Field(max_length=300)

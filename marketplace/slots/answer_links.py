@@ -19,13 +19,17 @@ BY_LINK = "by the link of a message"
 
 def answer_secret(municipality_id: str, proposal_id: UUID) -> str:
     """What the link to a proposal ends in: whom it is for and its seal, which only this installation can make."""
-    return f"{municipality_id}{proposal_id.hex}{_seal(municipality_id, proposal_id)}"
+    return f"{municipality_id}{proposal_id.hex}{_seals(municipality_id, proposal_id)[0]}"
 
 
 def answer_code(municipality_id: str, proposal_id: UUID) -> str:
     """The four digits that answer a proposal from the household's own verified number, and from no other."""
-    sealed = keyring.index(f"answer by sms {municipality_id} {proposal_id.hex}")
-    return f"{int.from_bytes(sealed[:8]) % 10_000:04}"
+    return _codes(municipality_id, proposal_id)[0]
+
+
+def is_answer_code(municipality_id: str, proposal_id: UUID, code: str) -> bool:
+    """Whether it answers the proposal: it may have been sent before the key was changed."""
+    return code in _codes(municipality_id, proposal_id)
 
 
 def open_by_secret(session: Session, secret: str) -> tuple[Proposal, Actor]:
@@ -35,7 +39,8 @@ def open_by_secret(session: Session, secret: str) -> tuple[Proposal, Actor]:
         proposal_id = UUID(hex=identity)
     except ValueError:
         raise NotFound from None
-    if not hmac.compare_digest(seal.encode(), _seal(municipality_id, proposal_id).encode()):
+    seals = _seals(municipality_id, proposal_id)
+    if not sum(hmac.compare_digest(seal.encode(), one.encode()) for one in seals):
         raise NotFound
     set_scope(session, Scope(municipality_id))
     proposal = session.get(Proposal, (municipality_id, proposal_id))
@@ -47,6 +52,12 @@ def open_by_secret(session: Session, secret: str) -> tuple[Proposal, Actor]:
     return proposal, by
 
 
-def _seal(municipality_id: str, proposal_id: UUID) -> str:
-    sealed = keyring.index(f"answer {municipality_id} {proposal_id.hex}")[:BYTES]
-    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+def _seals(municipality_id: str, proposal_id: UUID) -> list[str]:
+    """Under every key, newest first."""
+    sealed = keyring.indexes(f"answer {municipality_id} {proposal_id.hex}")
+    return [base64.urlsafe_b64encode(one[:BYTES]).decode().rstrip("=") for one in sealed]
+
+
+def _codes(municipality_id: str, proposal_id: UUID) -> list[str]:
+    sealed = keyring.indexes(f"answer by sms {municipality_id} {proposal_id.hex}")
+    return [f"{int.from_bytes(one[:8]) % 10_000:04}" for one in sealed]

@@ -10,7 +10,7 @@ from sqlmodel import Field
 from sqlmodel._compat import SQLModelConfig
 
 from marketplace.db import Row, cents, check, choice, refers
-from marketplace.sealed import SealedText
+from marketplace.sealed import IndexOf, SealedText
 
 ACTIVE = "state in ('proposed', 'accepted', 'confirmed')"
 
@@ -316,7 +316,7 @@ class CalendarFeed(Row, table=True):
     household_id: UUID
     user_id: UUID
     secret: str = Field(sa_type=SealedText)
-    secret_index: bytes
+    secret_index: bytes = Field(sa_type=IndexOf("secret", is_folded=False))
     created_at: datetime
     revoked_at: datetime | None = None
 

@@ -30,9 +30,14 @@ DESK: Final = (Role.OPERATOR, Role.OFFICER)
 
 def slip_code(municipality_id: str, proposal_id: UUID) -> str:
     """The twelve digits of a proposal's slip, which only this installation can make."""
-    sealed = keyring.index(f"slip {municipality_id} {proposal_id.hex}")
-    body = f"{int.from_bytes(sealed[:8]) % 10 ** (DIGITS - 1):0{DIGITS - 1}}"
-    return body + _check_digit(body)
+    return _slip_codes(municipality_id, proposal_id)[0]
+
+
+def _slip_codes(municipality_id: str, proposal_id: UUID) -> list[str]:
+    """Under every key, newest first: a letter takes its time."""
+    sealed = keyring.indexes(f"slip {municipality_id} {proposal_id.hex}")
+    bodies = [f"{int.from_bytes(one[:8]) % 10 ** (DIGITS - 1):0{DIGITS - 1}}" for one in sealed]
+    return [body + _check_digit(body) for body in bodies]
 
 
 def spaced(code: str) -> str:
@@ -67,7 +72,7 @@ def find_by_slip(session: Session, by: Actor, typed: str) -> Proposal:
         )
         .distinct()
     )
-    found = [one for one in asked if one is not None and slip_code(by.municipality_id, one) == code]
+    found = [one for one in asked if one is not None and code in _slip_codes(by.municipality_id, one)]
     proposal = session.get(Proposal, (by.municipality_id, found[0])) if len(found) == 1 else None
     if proposal is None:
         raise Rejected(UNKNOWN, field="codice")

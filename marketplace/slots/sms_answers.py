@@ -18,7 +18,7 @@ from marketplace.households.models import MobileNumber
 from marketplace.households.sms import households_of_number
 from marketplace.messages.models import Kind
 from marketplace.messages.operations import Recipient, tell
-from marketplace.slots.answer_links import answer_code
+from marketplace.slots.answer_links import is_answer_code
 from marketplace.slots.models import Proposal, ProposalState
 from marketplace.slots.operations import accept_proposal, decline_proposal
 from marketplace.words import N_, in_language
@@ -96,4 +96,4 @@ def _open_proposal(session: Session, municipality_id: str, household_ids: Sequen
         )
         .order_by(col(Proposal.deadline), col(Proposal.id))
     ).all()
-    return next((one for one in waiting if answer_code(municipality_id, one.id) == code), None)
+    return next((one for one in waiting if is_answer_code(municipality_id, one.id, code)), None)

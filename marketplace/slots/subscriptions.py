@@ -11,7 +11,7 @@ from marketplace.accounts.models import Actor, Appointment, Municipality, User
 from marketplace.accounts.operations import record
 from marketplace.db import Scope, seeing
 from marketplace.errors import Forbidden, NotFound
-from marketplace.sealed import keyring
+from marketplace.sealed import keyring, unfolded
 from marketplace.slots.agenda import MeetingFacts, list_household_meetings
 from marketplace.slots.calendar import local_day
 from marketplace.slots.models import CalendarFeed
@@ -42,7 +42,7 @@ def open_feed(session: Session, by: Actor, now: datetime) -> CalendarFeed:
         household_id=by.household_id,
         user_id=by.user_id,
         secret=secret,
-        secret_index=_index(secret),
+        secret_index=keyring.index(unfolded(secret)),
         created_at=now,
     )
     session.add(feed)
@@ -87,7 +87,7 @@ def read_feed(session: Session, now: datetime, municipality_id: str, secret: str
             )
             .where(
                 CalendarFeed.municipality_id == municipality_id,
-                CalendarFeed.secret_index == _index(secret),
+                col(CalendarFeed.secret_index).in_(keyring.indexes(unfolded(secret))),
                 col(CalendarFeed.revoked_at).is_(None),
                 col(Appointment.ended_at).is_(None),
                 col(User.active),
@@ -106,8 +106,3 @@ def list_feed_meetings(session: Session, now: datetime, municipality_id: str, ho
     today = local_day(now)
     first, last = today - timedelta(weeks=WEEKS_BEFORE), today + timedelta(weeks=WEEKS_AFTER)
     return list_household_meetings(session, municipality_id, household_id, first, last)
-
-
-def _index(secret: str) -> bytes:
-    """Of a secret as it is written: the keyring's index folds capitals, which would weaken it."""
-    return keyring.index(secret.encode().hex())

@@ -130,3 +130,9 @@ def test_a_mail_server_that_does_not_answer_is_found(faults: Examine, owner, mon
 
     monkeypatch.setattr(smtplib, "SMTP_SSL", refuse)
     assert set(faults()) == {"server di posta"}
+
+
+def test_a_value_that_needs_an_older_key_is_said(owner, faults: Examine) -> None:
+    owner("insert into lasting_secret (name, secret) values ('pepper', 'gAAAA')")
+    assert "lasting_secret.secret 1" in faults()["valori cifrati"]
+    assert "rotate-keys" in faults()["valori cifrati"]
