@@ -36,7 +36,13 @@ from tests.test_access import address, our_rules, program, signed_in_client
 
 NAME = re.compile(r"Casata[0-9a-f]{32}")
 # Where a place in an address is not `<table>_id`; the walk fails at one that it cannot fill.
-TABLES = {"message": "group_message", "report": "danger_report", "line": "bank_line", "delivery": "webhook_delivery"}
+TABLES = {
+    "message": "group_message",
+    "flow": "pagopa_flow",
+    "report": "danger_report",
+    "line": "bank_line",
+    "delivery": "webhook_delivery",
+}
 # Places that are no table of ours, or whose rows name no family.
 NONE_THERE = {"batch", "import", "job", "webhook", "delivery"}
 
