@@ -25,6 +25,7 @@ from marketplace.api import hook_views as webhooks
 from marketplace.api import views as api
 from marketplace.api.posting import Poster
 from marketplace.api.webhooks import post_by
+from marketplace.appearance import views as appearance
 from marketplace.assets import init_assets
 from marketplace.config import Settings
 from marketplace.db import db
@@ -92,6 +93,7 @@ ROOMS = (
     passkeys,
     identity,
     tokens,
+    appearance,
     places,
     households,
     sms_pages,

@@ -1,0 +1,1 @@
+"""How a municipality looks and what it says of itself; white words on its colour are always readable."""
