@@ -1,5 +1,6 @@
 """The officer's page on the addresses that are told of changes: register, see what was not taken, send again."""
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from uuid import UUID
 
 from flask import Blueprint, flash, make_response, redirect, render_template, session, url_for
@@ -39,7 +40,7 @@ def list_all() -> ResponseReturnValue:
         except MarketplaceError as error:
             show_on(form, error, "url")
         else:
-            session[SHOWN_ONCE] = [str(hook.id), keyring.seal(secret.encode()).decode()]
+            session[SHOWN_ONCE] = [str(hook.id), urlsafe_b64encode(keyring.seal(secret.encode())).decode()]
             return redirect(url_for("webhooks.show_new"), code=303)
     found = webhooks.list_webhooks(db.session, actor())
     page = render_template(
@@ -64,7 +65,7 @@ def show_new() -> ResponseReturnValue:
         flash(_("Il segreto si vede una volta sola: se non l'hai copiato, togli l'indirizzo e rifallo."), "error")
         return redirect(url_for("webhooks.list_all"), code=303)
     answer = make_response(
-        render_template("api/new_webhook.html", hook=hook, secret=keyring.open(sealed.encode()).decode())
+        render_template("api/new_webhook.html", hook=hook, secret=keyring.open(urlsafe_b64decode(sealed)).decode())
     )
     answer.headers["Cache-Control"] = "no-store"
     return answer

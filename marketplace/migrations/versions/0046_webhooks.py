@@ -11,14 +11,19 @@ branch_labels = None
 depends_on = None
 
 # Whoever makes the change, a family or a job: the addresses are the municipality's, and only their rows are written.
+# An owner that is no superuser may not tie settings of ours to a function, so it sets them and puts them back.
 FUNCTION = """
-create function write_deliveries() returns trigger language plpgsql
-set app.household = '' set app.provider = '' as $$
+create function write_deliveries() returns trigger language plpgsql as $$
+declare
+  household text := coalesce(current_setting('app.household', true), '');
+  provider text := coalesce(current_setting('app.provider', true), '');
 begin
+  perform set_config('app.household', '', true), set_config('app.provider', '', true);
   insert into webhook_delivery (municipality_id, webhook_id, change_id, subject, subject_id, before, after, at)
   select c.municipality_id, w.id, c.id, c.subject, c.subject_id, c.before, c.after, c.at
   from arrived c join webhook w on w.municipality_id = c.municipality_id
   where w.ended_at is null and w.events ? c.subject;
+  perform set_config('app.household', household, true), set_config('app.provider', provider, true);
   return null;
 end $$
 """
