@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import pytest
 from flask_security.utils import hash_password
 from playwright.sync_api import Browser, CDPSession, Page, expect
-from sqlmodel import Session
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from marketplace import create_app
@@ -57,12 +56,12 @@ _SERVERS: list[BaseWSGIServer] = []
 def _serve(told: dict[str, str], mine: Installation, port: int, ready: threading.Event) -> None:
     """In a thread of its own: Playwright's event loop does not let Flask end its context beside it."""
     app = create_app(settings_from(told), mine.app_url)
-    with app.app_context(), Session(db.engine) as session:
-        found_city(session)
-        officer = add_user(session, datetime.now(UTC), "officer@example.org", "Olga")
+    with app.app_context():
+        found_city(db.session)
+        officer = add_user(db.session, datetime.now(UTC), "officer@example.org", "Olga")
         officer.password = hash_password(PASSWORD)
-        appoint(session, datetime.now(UTC), officer.id, CITY, Role.OFFICER)
-        session.commit()
+        appoint(db.session, datetime.now(UTC), officer.id, CITY, Role.OFFICER)
+        db.session.commit()
     made = make_server("127.0.0.1", port, app, threaded=True)
     _SERVERS.append(made)
     ready.set()
