@@ -11,6 +11,7 @@ from sqlmodel import select
 
 from marketplace.accounts.models import User, Way
 from marketplace.accounts.sessions import begin_session
+from marketplace.accounts.set_up_codes import make_set_up_code
 from marketplace.accounts.signing import SEEN, TOKEN
 from marketplace.db import db
 
@@ -35,3 +36,12 @@ class Browser(FlaskClient):
             _row, token = begin_session(db.session, now, user, Way.LINK, self.is_strong)
             db.session.commit()
             return token
+
+
+def give_set_up_code(client: FlaskClient, email: str) -> None:
+    """What an administrator hands over to whoever must have two steps, given in this browser."""
+    with client.application.app_context():
+        user = db.session.exec(select(User).where(User.email == email)).one()
+        code = make_set_up_code(db.session, datetime.now(UTC), user.id)
+        db.session.commit()
+    assert client.post("/accesso/attiva", data={"code": code}).status_code == 303

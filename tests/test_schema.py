@@ -12,8 +12,8 @@ from marketplace.migrations import guards
 
 GLOBAL = {
     "municipality", "user_account", "appointment", "sign_in_link", "attempts", "signed_in", "authenticator",
-    "recovery_code", "passkey", "challenge", "identity", "identity_request", "api_token", "stripe_event", "job_failure",
-    "lasting_secret",
+    "recovery_code", "passkey", "challenge", "identity", "identity_request", "set_up_code",
+    "api_token", "stripe_event", "job_failure", "lasting_secret",
 }  # fmt: skip
 HOUSEHOLD_OWN = {**guards.HOUSEHOLD_GUARDED, **guards.HOUSEHOLD_GUARDED_LATER}
 PROVIDER_OWN = {**guards.PROVIDER_GUARDED, **guards.PROVIDER_GUARDED_LATER}

@@ -55,6 +55,19 @@ class CodeForm(FlaskForm):
     wanted = HiddenField()
 
 
+class SetUpCodeForm(FlaskForm):
+    """The code from an administrator."""
+
+    code = StringField(
+        _("Codice di attivazione"),
+        validators=[
+            DataRequired(_("Scrivi il codice che ti ha dato chi amministra il servizio.")),
+            Length(max=40, message=_("Il codice è troppo lungo.")),
+        ],
+    )
+    wanted = HiddenField()
+
+
 class SetUpForm(CodeForm):
     """The first code of a phone that has just read the secret."""
 

@@ -241,6 +241,20 @@ class RecoveryCode(SQLModel, table=True):
     used_at: datetime | None = None
 
 
+class SetUpCode(SQLModel, table=True):
+    """Lets staff set up their first second step (global): from an administrator, not by e-mail; counts in one browser.
+
+    `given_in` is the sign-in (`signed_in.id`) in which it was given.
+    """
+
+    __tablename__ = "set_up_code"
+
+    user_id: UUID = Field(foreign_key="user_account.id", primary_key=True)
+    code_hash: bytes
+    ends_at: datetime
+    given_in: UUID | None = None
+
+
 class Passkey(SQLModel, table=True):
     """A key pair of somebody's phone, computer or security key (global); only the public half ever comes here.
 

@@ -11,6 +11,7 @@ from flask_security import current_user
 
 from marketplace.accounts.models import User
 from marketplace.accounts.operations import record
+from marketplace.accounts.set_up_codes import may_set_up
 from marketplace.accounts.signing import signed_in_here
 from marketplace.db import db
 from marketplace.errors import Rejected
@@ -23,6 +24,7 @@ from marketplace.words import N_
 CHANGED: Final = N_("È cambiato il modo in cui entri in Condiviso")
 CHANGES: Final = {
     "set_up_second_step": N_("Hai attivato i due passaggi: per entrare serve anche il codice del telefono."),
+    "give_set_up_code": N_("Hai usato il codice di attivazione: ora puoi attivare i due passaggi."),
     "take_away_second_step": N_("Hai tolto i due passaggi: per entrare basta di nuovo il link o la password."),
     "make_recovery_codes": N_("Hai fatto nuovi codici di riserva: quelli di prima non valgono più."),
     "end_sessions": N_("Hai chiuso l'accesso su tutti gli altri dispositivi."),
@@ -46,6 +48,12 @@ def is_fresh() -> bool:
     """Whether one signed in a moment ago: an open browser left alone must not give away the account for good."""
     here = signed_in_here()
     return here is not None and now() - here.started_at <= FRESH
+
+
+def may_set_up_here() -> bool:
+    """Whether this browser may set up a second step: whoever must have one needs more than the mailbox for it."""
+    here = signed_in_here()
+    return here is not None and may_set_up(db.session, here)
 
 
 def note(action: str) -> None:

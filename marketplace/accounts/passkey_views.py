@@ -11,9 +11,10 @@ from flask_babel import gettext as _
 from marketplace.accounts import passkeys, second_step, signing
 from marketplace.accounts.forms import CodeForm, LinkForm, NewPasskeyForm, PasskeyForm
 from marketplace.accounts.models import User, Way
-from marketplace.accounts.own_access import is_fresh, me, note, onward, private
+from marketplace.accounts.own_access import is_fresh, may_set_up_here, me, note, onward, private
 from marketplace.accounts.second_step_views import show_step
 from marketplace.accounts.sessions import device_of
+from marketplace.accounts.set_up_codes import forget_set_up_code
 from marketplace.accounts.signing import signed_in_here
 from marketplace.accounts.throttle import count_attempt
 from marketplace.db import db
@@ -78,6 +79,8 @@ def add() -> ResponseReturnValue:
     """Add one, soon after signing in; where two steps are compulsory it is one of them."""
     if not is_fresh():
         return private("accounts/sign_in_again.html", onward=url_for("passkeys.add"))
+    if not may_set_up_here():
+        return redirect(url_for("second_step.begin", next=url_for("passkeys.add")))
     form = NewPasskeyForm(name=device_of(request.user_agent.string), wanted=request.args.get("next", ""))
     if form.validate_on_submit():
         made = passkeys.add_passkey(
@@ -87,6 +90,7 @@ def add() -> ResponseReturnValue:
             here = signed_in_here()
             if here is not None:
                 here.is_strong = True
+            forget_set_up_code(db.session, me().id)
             note("add_passkey")
             flash(_("Fatto: la prossima volta entri con questa passkey."), "success")
             return onward(form.wanted.data or url_for("second_step.access"))

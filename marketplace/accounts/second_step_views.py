@@ -9,11 +9,11 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from markupsafe import Markup
 
-from marketplace.accounts import passkeys, second_step, sessions
-from marketplace.accounts.forms import CodeForm, SetUpForm
+from marketplace.accounts import passkeys, second_step, sessions, set_up_codes
+from marketplace.accounts.forms import CodeForm, SetUpCodeForm, SetUpForm
 from marketplace.accounts.identity import find_identity
 from marketplace.accounts.models import User
-from marketplace.accounts.own_access import me, note, onward, private, wanted_or_home
+from marketplace.accounts.own_access import may_set_up_here, me, note, onward, private, wanted_or_home
 from marketplace.accounts.signing import signed_in_here
 from marketplace.db import db
 from marketplace.failures import show_on
@@ -73,6 +73,8 @@ def set_up() -> ResponseReturnValue:
     user = me()
     if second_step.find_authenticator(db.session, user.id) is not None:
         return redirect(url_for("second_step.access"), code=303)
+    if not may_set_up_here():
+        return redirect(url_for("second_step.begin", next=request.args.get("next")))
     form = SetUpForm(wanted=request.args.get("next", ""))
     if form.validate_on_submit():
         try:
@@ -96,6 +98,21 @@ def set_up() -> ResponseReturnValue:
         shown=shown,
         is_compulsory=second_step.is_compulsory(db.session, user.id),
     )
+
+
+@blueprint.route("/attiva", methods=["GET", "POST"])
+@signed_in
+def begin() -> ResponseReturnValue:
+    """Who must have two steps first gives a code that did not come by e-mail."""
+    form, here = SetUpCodeForm(wanted=request.args.get("next", "")), signed_in_here()
+    if here is None or may_set_up_here():
+        return redirect(url_for("second_step.set_up", next=form.wanted.data or None), code=303)
+    if form.validate_on_submit():
+        if set_up_codes.give_set_up_code(db.session, now(), here, form.code.data):
+            note("give_set_up_code")
+            return redirect(url_for("second_step.set_up", next=form.wanted.data or None), code=303)
+        show_on(form, set_up_codes.WrongSetUpCode(field="code"))
+    return private("accounts/begin_second_step.html", 422 if form.errors else 200, form=form)
 
 
 @blueprint.route("/codici-di-riserva", methods=["GET", "POST"])
@@ -151,6 +168,7 @@ def _strengthen(user: User) -> None:
     if here is not None:
         sessions.end_sessions(db.session, now(), user.id, but=here.id)
         here.is_strong = True
+    set_up_codes.forget_set_up_code(db.session, user.id)
     note("set_up_second_step")
 
 

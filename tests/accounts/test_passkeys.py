@@ -24,6 +24,7 @@ from marketplace.messages.models import Message
 from marketplace.web import Application
 from tests.city import CITY, NOW, found_city
 from tests.passkeys import PRESENT, VERIFIED, Device, bytes_of, text_of
+from tests.signing import give_set_up_code
 
 PASSWORD = "una frase lunga"
 RP, ORIGIN = "localhost", "http://localhost:8000"
@@ -62,6 +63,8 @@ def options(client: FlaskClient, address: str = "/entra/passkey/domanda") -> dic
 
 
 def add(client: FlaskClient, phone: Device, name: str = "telefono") -> int:
+    if "/accesso/attiva" in (client.get("/accesso/passkey").location or ""):
+        give_set_up_code(client, "officer@example.org")
     made = phone.make(options(client, "/accesso/passkey/domanda"))
     return client.post("/accesso/passkey", data={"name": name, "credential": made}).status_code
 

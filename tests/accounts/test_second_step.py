@@ -11,8 +11,9 @@ from sqlmodel import Session, col, select
 
 from marketplace.accounts import second_step
 from marketplace.accounts.commands import appoint_staff, reset_second_step
-from marketplace.accounts.models import AuditEntry, Authenticator, RecoveryCode, Role, SignedIn, User, Way
+from marketplace.accounts.models import AuditEntry, Authenticator, RecoveryCode, Role, SetUpCode, SignedIn, User, Way
 from marketplace.accounts.sessions import begin_session, device_of, find_session, forget_old_sessions
+from marketplace.accounts.set_up_codes import LASTS, make_set_up_code
 from marketplace.accounts.sign_in import add_user, appoint
 from marketplace.accounts.signing import SEEN
 from marketplace.accounts.throttle import TooMany
@@ -50,8 +51,20 @@ def code(secret: str, steps: int = 0) -> str:
     return str(TOTP(key=secret).generate(datetime.now(UTC) + timedelta(seconds=30 * steps)).token)
 
 
+def set_up_code(app: Application, name: str = "officer") -> str:
+    """A code as an administrator hands it over."""
+    with app.app_context():
+        user = db.session.exec(select(User).where(User.email == f"{name}@example.org")).one()
+        made = make_set_up_code(db.session, datetime.now(UTC), user.id)
+        db.session.commit()
+        return made
+
+
 def activate(client: FlaskClient) -> tuple[str, list[str]]:
-    """The secret and the recovery codes."""
+    """The secret and the recovery codes; whoever needs a code to begin with gets it."""
+    if client.get("/accesso/due-passaggi").status_code == 302:
+        given = {"code": set_up_code(client.application)}  # type: ignore[arg-type]
+        assert client.post("/accesso/attiva", data=given).status_code == 303
     page = client.get("/accesso/due-passaggi").text
     secret = re.search(r'name="secret"[^>]*value="([A-Z2-7]+)"', page).group(1)  # type: ignore[union-attr]
     answer = client.post("/accesso/due-passaggi", data={"secret": secret, "code": code(secret)})
@@ -68,6 +81,49 @@ def test_an_officer_has_no_role_before_the_second_step_is_set_up(office: Applica
     _secret, codes = activate(client)
     assert len(set(codes)) == 10
     assert client.get("/comune").status_code == 200
+
+
+def test_a_mailbox_alone_sets_up_no_second_step_of_an_officer(office: Application) -> None:
+    client = enter(office)
+    secret = second_step.new_secret()
+    for address in ("/accesso/due-passaggi", "/accesso/passkey"):
+        assert client.get(address).location.startswith("/accesso/attiva"), address
+    sent = {"secret": secret, "code": code(secret)}
+    assert client.post("/accesso/due-passaggi", data=sent).location.startswith("/accesso/attiva")
+    assert client.post("/accesso/attiva", data={"code": "aaaa-bbbb-cccc"}).status_code == 422
+    with office.app_context():
+        assert db.session.exec(select(Authenticator)).all() == []
+
+
+def test_the_code_to_begin_with_counts_once_and_where_it_was_given(office: Application) -> None:
+    owner, thief = enter(office), enter(office)
+    given = {"code": set_up_code(office).upper()}
+    assert owner.post("/accesso/attiva", data=given).location == "/accesso/due-passaggi"
+    assert thief.post("/accesso/attiva", data=given).status_code == 422
+    assert thief.get("/accesso/due-passaggi").location.startswith("/accesso/attiva")
+    activate(owner)
+    assert owner.get("/comune").status_code == 200
+
+
+def test_a_late_or_replaced_code_to_begin_with_opens_nothing(office: Application) -> None:
+    client = enter(office)
+    first, second = set_up_code(office), set_up_code(office)
+    assert client.post("/accesso/attiva", data={"code": first}).status_code == 422
+    with office.app_context():
+        kept = db.session.exec(select(SetUpCode)).one()
+        kept.ends_at -= LASTS + timedelta(seconds=5)
+        db.session.commit()
+    assert client.post("/accesso/attiva", data={"code": second}).status_code == 422
+
+
+def test_codes_to_begin_with_may_not_be_guessed_for_long(office: Application) -> None:
+    client = enter(office)
+    tries = [client.post("/accesso/attiva", data={"code": f"{number:012}"}).status_code for number in range(12)]
+    assert tries == [422] * 10 + [429] * 2
+
+
+def test_who_needs_no_second_step_sets_one_up_without_a_code(office: Application) -> None:
+    assert enter(office, "anna").get("/accesso/due-passaggi").status_code == 200
 
 
 def test_from_then_on_a_link_or_password_alone_opens_nothing(office: Application) -> None:
@@ -120,7 +176,7 @@ def test_who_must_have_it_cannot_take_it_away_and_others_can_with_a_code(office:
     with office.app_context():
         set_scope(db.session, Scope(CITY))
         told = db.session.exec(select(Message.recipient).order_by(col(Message.created_at))).all()
-        assert told == ["officer@example.org", "anna@example.org", "anna@example.org"]
+        assert told == ["officer@example.org", "officer@example.org", "anna@example.org", "anna@example.org"]
         actions = set(db.session.exec(select(AuditEntry.action)).all())
         assert {"set_up_second_step", "take_away_second_step"} <= actions
     assert secret
@@ -214,11 +270,14 @@ def test_devices_are_named_as_people_know_them() -> None:
 
 def test_the_machines_keeper_appoints_the_first_officer_and_helps_who_lost_the_phone(session: Session) -> None:
     found_city(session)
-    appoint_staff(session, NOW, CITY, "Prima@example.org", "Prima", Role.OFFICER, lambda line: None)
+    said: list[str] = []
+    appoint_staff(session, NOW, CITY, "Prima@example.org", "Prima", Role.OFFICER, said.append)
+    assert re.search(r"\w{4}-\w{4}-\w{4}", said[-1])
     user = session.exec(select(User).where(User.email == "prima@example.org")).one()
     secret = second_step.new_secret()
     second_step.set_up(session, NOW, user.id, secret, str(TOTP(key=secret).generate(NOW).token))
-    reset_second_step(session, NOW, CITY, "prima@example.org", "identity card", lambda line: None)
+    reset_second_step(session, NOW, CITY, "prima@example.org", "identity card", said.append)
+    assert len([one for one in said if re.search(r"\w{4}-\w{4}-\w{4}", one)]) == 2
     assert second_step.find_authenticator(session, user.id) is None
     entry = session.exec(select(AuditEntry).where(AuditEntry.action == "reset_second_step")).one()
     assert entry.reason == "identity card"

@@ -12,6 +12,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from marketplace import create_app
 from marketplace.accounts.models import Role
+from marketplace.accounts.set_up_codes import make_set_up_code
 from marketplace.accounts.sign_in import add_user, appoint
 from marketplace.config import settings_from
 from marketplace.db import db
@@ -51,6 +52,7 @@ def house(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 _SERVERS: list[BaseWSGIServer] = []
+_CODES: list[str] = []
 
 
 def _serve(told: dict[str, str], mine: Installation, port: int, ready: threading.Event) -> None:
@@ -61,6 +63,7 @@ def _serve(told: dict[str, str], mine: Installation, port: int, ready: threading
         officer = add_user(db.session, datetime.now(UTC), "officer@example.org", "Olga")
         officer.password = hash_password(PASSWORD)
         appoint(db.session, datetime.now(UTC), officer.id, CITY, Role.OFFICER)
+        _CODES.append(make_set_up_code(db.session, datetime.now(UTC), officer.id))
         db.session.commit()
     made = make_server("127.0.0.1", port, app, threaded=True)
     _SERVERS.append(made)
@@ -107,6 +110,30 @@ def enter_by_password(page: Page) -> None:
     page.get_by_label("Password", exact=True).press("Enter")
     page.wait_for_url("**/benvenuto")
     page.goto("/accesso/due-passaggi")
+    page.wait_for_url("**/accesso/attiva*")
+    assert_accessible(page)
+    page.get_by_label("Codice di attivazione").fill(_CODES[-1])
+    page.get_by_label("Codice di attivazione").press("Enter")
+    page.wait_for_url("**/accesso/due-passaggi*")
+
+
+@pytest.mark.parametrize("address", ["/registrati", "/entra", "/entra/password", "/entra/inviato"])
+def test_pages_before_signing_in_work_by_keyboard_and_say_what_they_are(
+    open_page: Callable[..., Page], address: str
+) -> None:
+    page = open_page(javascript=False)
+    page.goto(address)
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= NARROWEST
+    fields = page.locator("main input:not([type=hidden]), main button, main a").all()
+    for field in fields:
+        field.focus()
+        assert field.evaluate("one => one === document.activeElement")
+        box = field.bounding_box()
+        assert box and box["width"] > 0
+    page = open_page()
+    page.goto(address)
+    assert_accessible(page)
 
 
 def test_an_officer_adds_a_passkey_by_keyboard_and_gets_in_with_it_alone(open_page: Callable[..., Page]) -> None:
