@@ -42,6 +42,7 @@ TABLES = {
     "report": "danger_report",
     "line": "bank_line",
     "delivery": "webhook_delivery",
+    "trial": "rule_trial",
 }
 # Places that are no table of ours, or whose rows name no family.
 NONE_THERE = {"batch", "import", "job", "webhook", "delivery"}

@@ -125,7 +125,8 @@ def test_pages_before_signing_in_work_by_keyboard_and_say_what_they_are(
     page.goto(address)
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= NARROWEST
-    fields = page.locator("main input:not([type=hidden]), main button, main a").all()
+    fields = page.locator("main input:not([type=hidden]):visible, main button:visible, main a:visible").all()
+    assert fields
     for field in fields:
         field.focus()
         assert field.evaluate("one => one === document.activeElement")
