@@ -127,7 +127,8 @@ def staff(app: Application) -> dict[Role, tuple[str, UUID]]:
 
 def values_for(app: Application, rule: Rule) -> list[str]:
     """What to fill a rule's one place of a row with: the newest rows of its table, or the closed months."""
-    places = [name for name in rule.arguments if name.endswith("_id") or name == "month"]
+    given = (name for name in rule.arguments if name.endswith("_id") or name == "month")
+    places = sorted(given, key=rule.rule.index)  # a rule's arguments are a set
     if not places:
         return [""]
     with app.app_context():
@@ -135,7 +136,7 @@ def values_for(app: Application, rule: Rule) -> list[str]:
         if places == ["month"]:
             found = db.session.connection().execute(text("select to_char(month, 'YYYY-MM') from month_closing limit 1"))
             return list(found.scalars())
-        kind = places[0].removesuffix("_id")
+        kind = places[-1].removesuffix("_id")
         table = TABLES.get(kind, kind)
         assert table in SQLModel.metadata.tables or kind in NONE_THERE, f"{rule.rule}: which rows are these?"
         if table not in SQLModel.metadata.tables:
