@@ -6,12 +6,14 @@ CONTRAST_MIN: Final = 4.5  # WCAG 2.2, success criterion 1.4.3
 DEEPER: Final = 0.7
 SHEET: Final = """\
 :root{{--blue:{colour};--blue-deep:{deep};--bs-primary:{colour};--bs-link-color:{colour};--bs-link-hover-color:{deep}}}
-a:not([class]){{color:{colour}}}
+main a:not([class]){{color:{colour}}}
 .it-header-center-wrapper{{background:{colour}}}
 .it-header-slim-wrapper{{background:{deep}}}
 .btn-primary{{--bs-btn-bg:{colour};--bs-btn-border-color:{colour};--bs-btn-hover-bg:{deep};--bs-btn-hover-border-color:{deep};\
 --bs-btn-active-bg:{deep};--bs-btn-active-border-color:{deep}}}
-.btn-outline-primary{{--bs-btn-color:{colour};--bs-btn-border-color:{colour};--bs-btn-hover-color:{deep}}}
+.btn-outline-primary{{--bs-btn-color:{colour};--bs-btn-border-color:{colour};--bs-btn-hover-color:{deep};\
+box-shadow:inset 0 0 0 2px {colour}}}
+.btn-outline-primary:hover,.btn-outline-primary:active{{box-shadow:inset 0 0 0 2px {deep}}}
 """
 
 
