@@ -1,5 +1,6 @@
 """Which colours carry white words: contrast as WCAG 2.2 defines it, and the sheet that a colour makes of the pages."""
 
+import hashlib
 from typing import Final
 
 CONTRAST_MIN: Final = 4.5  # WCAG 2.2, success criterion 1.4.3
@@ -15,6 +16,8 @@ main a:not([class]){{color:{colour}}}
 box-shadow:inset 0 0 0 2px {colour}}}
 .btn-outline-primary:hover,.btn-outline-primary:active{{box-shadow:inset 0 0 0 2px {deep}}}
 """
+
+VERSION: Final = hashlib.sha256(SHEET.encode()).hexdigest()[:12]  # of the sheet: another one has other addresses
 
 
 def _parts(colour: str) -> tuple[int, int, int]:

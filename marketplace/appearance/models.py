@@ -25,11 +25,6 @@ class Appearance(Row, table=True):
     help_en: str = Field(default="", sa_type=Text)
     changed_at: datetime
 
-    @property
-    def version(self) -> str:
-        """What stands in the style sheet's address: another colour has another address."""
-        return self.colour.removeprefix("#")
-
     def welcome(self, language: str) -> str:
         """The words of the start page; Italian where a language has none."""
         return (self.welcome_en if language == "en" else "") or self.welcome_it

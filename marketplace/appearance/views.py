@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from marketplace.accounts.models import Role
-from marketplace.appearance.colours import sheet_of
+from marketplace.appearance.colours import VERSION, sheet_of
 from marketplace.appearance.forms import COLOUR, AppearanceForm
 from marketplace.appearance.models import Appearance
 from marketplace.appearance.operations import change_appearance, find_appearance
@@ -35,15 +35,15 @@ def change() -> ResponseReturnValue:
     return render_template("appearance/change.html", form=form), 422 if form.errors else 200
 
 
-@blueprint.get("/aspetto/<colour>.css")
+@blueprint.get("/aspetto/<version>/<colour>.css")
 @public
-def style(colour: str) -> Response:
-    """The sheet of a colour (rrggbb): it holds nothing else, so any colour may be asked for and kept."""
+def style(version: str, colour: str) -> Response:
+    """The sheet of a colour (rrggbb): nothing else is in it, so any may be asked for; kept if of this version."""
     if not COLOUR.match(f"#{colour}"):
         abort(404)
     answer = Response(sheet_of(f"#{colour}"), mimetype="text/css")
     answer.cache_control.public = True
-    answer.cache_control.max_age = KEEP_SECONDS
+    answer.cache_control.max_age = KEEP_SECONDS if version == VERSION else 0
     return answer
 
 
@@ -56,8 +56,13 @@ def appearance() -> Appearance | None:
     return found
 
 
+def style_of(colour: str) -> str:
+    """The address of a colour's sheet; for templates."""
+    return url_for("appearance.style", version=VERSION, colour=colour.removeprefix("#"))
+
+
 @blueprint.record_once
 def give_to_templates(state: object) -> None:
     """Templates ask `appearance()`."""
     app: Flask = state.app  # type: ignore[attr-defined]
-    app.jinja_env.globals["appearance"] = appearance
+    app.jinja_env.globals.update(appearance=appearance, style_of=style_of)
