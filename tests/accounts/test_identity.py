@@ -219,7 +219,7 @@ BENT = {
     "aud": lambda claims: {**claims, "aud": "https://another.example"},
     "two audiences": lambda claims: {**claims, "aud": [claims["aud"], "https://another.example"]},
     "issuer": lambda claims: {**claims, "iss": "https://another.example"},
-    "expired": lambda claims: {**claims, "exp": int(time.time()) - 1},
+    "expired": lambda claims: {**claims, "exp": int(time.time()) - 600},
     "of tomorrow": lambda claims: {**claims, "iat": int(time.time()) + 90_000, "exp": int(time.time()) + 99_000},
     "without end": lambda claims: {name: value for name, value in claims.items() if name != "exp"},
     "level 1": lambda claims: {**claims, "acr": "https://www.spid.gov.it/SpidL1"},

@@ -73,6 +73,7 @@ def browser() -> Iterator[Browser]:
 def visit(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
     """Open a page, as a visitor of its own: `visit(width=360, javascript=True, locale="it-IT")`.
 
+    Without `worker` no service worker: behind one, `page.route` does not see what the page asks for.
     At the end no page may have met a fault of the server or of a script.
     """
     visitors: list[BrowserContext] = []
@@ -82,13 +83,14 @@ def visit(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
         if response.status >= 500:
             faults.append(f"{response.status} {response.url}")
 
-    def open_page(width: int = PHONE, javascript: bool = True, locale: str = "it-IT") -> Page:
+    def open_page(width: int = PHONE, javascript: bool = True, locale: str = "it-IT", worker: bool = True) -> Page:
         visitor = browser.new_context(
             base_url=site.url,
             viewport={"width": width, "height": 800},
             java_script_enabled=javascript,
             locale=locale,
             timezone_id="Europe/Rome",
+            service_workers="allow" if worker else "block",
         )
         visitors.append(visitor)
         page = visitor.new_page()

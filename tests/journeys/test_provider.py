@@ -50,7 +50,7 @@ def test_a_provider_says_who_was_there(visit: Callable[..., Page], site: Site, j
 def test_attendance_stays_on_the_phone_until_the_house_can_serve(
     visit: Callable[..., Page], site: Site, illness: str
 ) -> None:
-    page = visit()
+    page = visit(worker=False)
     enter_as(page, "provider")
     page.goto(f"/lavoro/presenze/{last_meeting(site)}")
     silent = illness.endswith("everything")
